@@ -91,20 +91,3 @@ func LoadChain(path string) ([][]byte, error) {
 	}
 	return chain, nil
 }
-
-// LoadAnchors reads a PEM file of trust anchors. Foreign anchors are for every use and type.
-func LoadAnchors(path string) ([]*x509.Certificate, error) {
-	chain, err := LoadChain(path)
-	if err != nil {
-		return nil, err
-	}
-	var anchors []*x509.Certificate
-	for _, der := range chain {
-		cert, err := x509.ParseCertificate(der)
-		if err != nil {
-			return nil, fmt.Errorf("certificate file %q: %v", path, err)
-		}
-		anchors = append(anchors, cert)
-	}
-	return anchors, nil
-}

@@ -1,0 +1,37 @@
+package verifier
+
+// SampleConfig is what "zegel verifier init" writes.
+const SampleConfig = `# Verifier. Every setting is shown; an unknown one is refused at start.
+
+# Where wallets and people reach this service. Production refuses plain http.
+origin = "https://balie.example.org"
+# Address of the listener, behind the proxy that ends TLS.
+listen = "127.0.0.1:8422"
+# Database and state of this service.
+dir = "/var/lib/zegel/verifier"
+# Network file of the registry: the only root of trust for registered parties.
+network = "/etc/zegel/network.json"
+# PEM files with anchors of foreign issuers to accept beside the registered ones.
+trust_anchors = []
+
+[[tenants]]
+# Path part: <origin>/verifier/<id>
+id = "voorbeeldstad"
+name = "Gemeente Voorbeeldstad"
+# The organisation's DID in the registry.
+did = "did:zegel:voorbeeld:…"
+# Key of the document's authentication (PKCS #8 PEM, P-256) and its certificate chain, leaf first, without the anchor.
+signing_key = "/etc/zegel/verifier-key.pem"
+chain = "/etc/zegel/verifier-chain.pem"
+# How wallets are told who asks: x509_hash, x509_san_dns or decentralized_identifier.
+client_id = "x509_hash"
+# Fragment of the key, for decentralized_identifier.
+key_id = "verifier-1"
+
+[[tenants.staff]]
+name = "Naam van de medewerker"
+# Hex SHA-256 of the token: printf %s "$TOKEN" | sha256sum
+token_sha256 = ""
+# check (the fixed questions), ask-any (a question of one's own)
+roles = ["check"]
+`
