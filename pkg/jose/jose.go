@@ -24,5 +24,9 @@ var (
 	ErrDecryption = errors.New("decryption failed")
 )
 
-// MaxJSONDepth is how deep JSON input may nest.
-const MaxJSONDepth = 32
+const (
+	// MaxJSONDepth is how deep JSON input may nest.
+	MaxJSONDepth = 32
+	// MaxCertificates is how many certificates "x5c" may hold.
+	MaxCertificates = 5
+)

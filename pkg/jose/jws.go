@@ -11,9 +11,6 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jws"
 )
 
-// b64 refuses padding and non-zero trailing bits, so that one value has one spelling (RFC 4648, Section 3.5).
-var b64 = base64.RawURLEncoding.Strict()
-
 // Header is the protected header of a JWS.
 type Header struct {
 	Algorithm string                     // "alg"; set by [SignJWS] from the key
@@ -62,49 +59,71 @@ func ParseJWS(compact string, limit int) (*JWS, error) {
 	return j, nil
 }
 
-func decode(s string) ([]byte, error) {
-	// The decoder of the standard library skips line breaks; a second spelling must not pass.
-	if strings.ContainsAny(s, "\r\n") {
-		return nil, fmt.Errorf("%w: line break in base64url", ErrMalformed)
-	}
-	b, err := b64.DecodeString(s)
-	if err != nil {
-		return nil, fmt.Errorf("%w: base64url: %v", ErrMalformed, err)
-	}
-	return b, nil
-}
-
 func parseHeader(raw []byte) (Header, error) {
-	var m map[string]json.RawMessage
-	if err := Unmarshal(raw, &m); err != nil {
+	m, err := DecodeObject(raw)
+	if err != nil {
 		return Header{}, err
 	}
-	for _, name := range []string{"crit", "b64"} {
-		if _, ok := m[name]; ok {
-			return Header{}, fmt.Errorf("%w: header member %q is not supported", ErrMalformed, name)
-		}
-	}
 	var h Header
-	var x5c []string
-	for name, into := range map[string]any{"alg": &h.Algorithm, "typ": &h.Type, "kid": &h.KeyID, "jwk": &h.JWK, "x5c": &x5c} {
-		if v, ok := m[name]; ok {
-			if err := json.Unmarshal(v, into); err != nil {
-				return Header{}, fmt.Errorf("%w: header member %q", ErrMalformed, name)
+	for name, v := range m {
+		ok := true
+		switch name {
+		case "alg":
+			h.Algorithm, ok = v.(string)
+		case "typ":
+			h.Type, ok = v.(string)
+		case "kid":
+			h.KeyID, ok = v.(string)
+		case "jwk":
+			var k map[string]any
+			if k, ok = v.(map[string]any); ok {
+				if h.JWK, err = JWKFromMap(k); err != nil {
+					return Header{}, err
+				}
 			}
-			delete(m, name)
+		case "x5c":
+			if h.X5C, err = certificates(v); err != nil {
+				return Header{}, err
+			}
+		case "crit", "b64":
+			return Header{}, fmt.Errorf("%w: header member %q is not supported", ErrMalformed, name)
+		default:
+			if h.Extra == nil {
+				h.Extra = make(map[string]json.RawMessage)
+			}
+			if h.Extra[name], err = json.Marshal(v); err != nil {
+				return Header{}, fmt.Errorf("%w: header member %.40q", ErrMalformed, name)
+			}
 		}
-	}
-	for _, s := range x5c {
-		der, err := base64.StdEncoding.Strict().DecodeString(s)
-		if err != nil {
-			return Header{}, fmt.Errorf("%w: x5c: %v", ErrMalformed, err)
+		if !ok {
+			return Header{}, fmt.Errorf("%w: header member %q is of the wrong type", ErrMalformed, name)
 		}
-		h.X5C = append(h.X5C, der)
-	}
-	if len(m) > 0 {
-		h.Extra = m
 	}
 	return h, nil
+}
+
+// certificates reads "x5c": standard base64, one to [MaxCertificates] (RFC 7515, Section 4.1.6).
+func certificates(v any) ([][]byte, error) {
+	list, ok := v.([]any)
+	if !ok || len(list) == 0 {
+		return nil, fmt.Errorf("%w: x5c is not an array of certificates", ErrMalformed)
+	}
+	if len(list) > MaxCertificates {
+		return nil, fmt.Errorf("%w: x5c of %d certificates, at most %d", ErrTooLarge, len(list), MaxCertificates)
+	}
+	ders := make([][]byte, len(list))
+	for i, c := range list {
+		s, ok := c.(string)
+		if !ok || strings.ContainsAny(s, "\r\n") {
+			return nil, fmt.Errorf("%w: x5c: certificate %d", ErrMalformed, i)
+		}
+		der, err := base64.StdEncoding.Strict().DecodeString(s)
+		if err != nil || len(der) == 0 {
+			return nil, fmt.Errorf("%w: x5c: certificate %d", ErrMalformed, i)
+		}
+		ders[i] = der
+	}
+	return ders, nil
 }
 
 // Verify checks the signature with a key that the caller trusts for other reasons than this message.
