@@ -1,9 +1,17 @@
 // Package oauth holds what OpenID4VCI and OpenID4VP share of OAuth 2.0: the error response and its codes.
 //
+// An endpoint answers with [Error.Write]; a client reads an answer with [ParseError].
+//
 // It deliberately leaves out any authorization server: the issuer's token endpoint is in package issuer.
 package oauth
 
-import "net/http"
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/zegel-id/zegel/pkg/jose"
+)
 
 // Code is an error code of RFC 6749, OpenID4VCI 1.0 or OpenID4VP 1.0.
 type Code string
@@ -31,6 +39,9 @@ const (
 	WalletUnavailable        Code = "wallet_unavailable"
 )
 
+// maxError is how long the texts of a foreign error may be; the rest is of no use to a person or a log.
+const maxError = 300
+
 // Error is an OAuth error response. Status is the HTTP status it is sent with.
 type Error struct {
 	Status      int    `json:"-"`
@@ -38,7 +49,70 @@ type Error struct {
 	Description string `json:"error_description,omitempty"`
 }
 
-func (e *Error) Error() string { return string(e.Code) + ": " + e.Description }
+func (e *Error) Error() string {
+	if e.Description == "" {
+		return string(e.Code)
+	}
+	return string(e.Code) + ": " + e.Description
+}
 
 // Write sends the error as JSON with Cache-Control: no-store; a 401 carries WWW-Authenticate.
-func (e *Error) Write(w http.ResponseWriter) { panic("oauth: not built yet") }
+func (e *Error) Write(w http.ResponseWriter) {
+	status := e.Status
+	if status == 0 {
+		status = http.StatusBadRequest
+	}
+	out := Error{Code: e.Code, Description: printable(e.Description)}
+	body, err := json.Marshal(out)
+	if err != nil {
+		panic("oauth: internal error: " + err.Error())
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	if status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", challenge(out))
+	}
+	w.WriteHeader(status)
+	w.Write(body)
+}
+
+// challenge is the header of RFC 6750, Section 3. The texts hold no quote and no backslash after printable.
+func challenge(e Error) string {
+	c := `Bearer error="` + string(e.Code) + `"`
+	if e.Description != "" {
+		c += `, error_description="` + e.Description + `"`
+	}
+	return c
+}
+
+// ParseError reads an error response of another party. A body that is none gives an Error without a code.
+func ParseError(status int, body []byte) *Error {
+	e := &Error{Status: status}
+	var m map[string]json.RawMessage
+	if jose.Unmarshal(body, &m) != nil {
+		return e
+	}
+	var code, description string
+	if json.Unmarshal(m["error"], &code) == nil {
+		e.Code = Code(printable(code))
+	}
+	if json.Unmarshal(m["error_description"], &description) == nil {
+		e.Description = printable(description)
+	}
+	return e
+}
+
+// printable keeps the characters that RFC 6749, Section 5.2 allows in error texts, so that a text of another party
+// cannot break a log line, a header or a screen.
+func printable(s string) string {
+	if len(s) > maxError {
+		s = s[:maxError]
+	}
+	return strings.Map(func(r rune) rune {
+		if r < 0x20 || r > 0x7e || r == '"' || r == '\\' {
+			return '_'
+		}
+		return r
+	}, s)
+}
