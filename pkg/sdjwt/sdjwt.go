@@ -10,8 +10,12 @@ package sdjwt
 
 import (
 	"crypto"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
 	"errors"
-	"time"
+	"fmt"
+	"strings"
 
 	"github.com/zegel-id/zegel/pkg/jose"
 )
@@ -20,7 +24,7 @@ import (
 const (
 	MaxSize        = 256 << 10 // bytes of one SD-JWT with or without key binding
 	MaxDisclosures = 256
-	MaxDepth       = 16 // nesting of claims
+	MaxDepth       = 16 // nesting of claims, the outermost object included
 )
 
 // Errors that callers may test with [errors.Is], beside [jose.ErrMalformed], [jose.ErrTooLarge] and
@@ -32,78 +36,118 @@ var (
 	ErrAudience      = errors.New("audience is not this verifier")
 )
 
-// Selective marks a claim value or an array element as selectively disclosable. Nested ones give recursive
-// disclosures (RFC 9901, Section 4.2.6).
-type Selective struct{ Value any }
+// The members of the mechanism (RFC 9901, Section 4).
+const (
+	memberDigests = "_sd"
+	memberAlg     = "_sd_alg"
+	memberElement = "..."
+)
 
-// SDJWT is an SD-JWT, with or without a key binding JWT. It is immutable and unverified after [Parse].
+// SDJWT is an SD-JWT, with or without a key binding JWT. It is immutable and unverified after [Parse], and safe
+// for concurrent use.
 type SDJWT struct {
+	compact     string // as received, without the key binding JWT: "<jwt>~<disclosure>~...~"
 	jws         *jose.JWS
-	disclosures []string
+	payload     map[string]any
+	alg         string // of the digests
+	disclosures []disclosure
+	binding     string // the key binding JWT as received
 	kb          *jose.JWS
 }
 
-// Issue signs claims. [Selective] values anywhere in them become disclosures with fresh 128-bit salts; decoys is
-// how many decoy digests each object or array that holds a digest gets; digests are put in random order.
-// The header's Type is normally "dc+sd-jwt".
-func Issue(signer crypto.Signer, h jose.Header, claims map[string]any, decoys int) (*SDJWT, error) {
-	panic("sdjwt: not built yet")
+type disclosure struct {
+	text    string // base64url, which is what is hashed
+	content []byte // the JSON array
 }
 
 // Parse reads the compact form within the limits. It checks form only: no signature, no digest.
 // Errors: [jose.ErrMalformed], [jose.ErrTooLarge].
-func Parse(compact string) (*SDJWT, error) { panic("sdjwt: not built yet") }
+func Parse(compact string) (*SDJWT, error) {
+	if len(compact) > MaxSize {
+		return nil, fmt.Errorf("%w: SD-JWT of %d bytes, at most %d", jose.ErrTooLarge, len(compact), MaxSize)
+	}
+	count := strings.Count(compact, "~") - 1
+	if count < 0 {
+		return nil, fmt.Errorf("%w: an SD-JWT has a tilde after the JWT and after each disclosure", jose.ErrMalformed)
+	}
+	if count > MaxDisclosures {
+		return nil, fmt.Errorf("%w: %d disclosures, at most %d", jose.ErrTooLarge, count, MaxDisclosures)
+	}
+	last := strings.LastIndexByte(compact, '~')
+	s := &SDJWT{compact: compact[:last+1], binding: compact[last+1:]}
+	jwt, rest, _ := strings.Cut(s.compact, "~")
+	if err := s.parseJWT(jwt); err != nil {
+		return nil, err
+	}
+	if count > 0 {
+		s.disclosures = make([]disclosure, count)
+	}
+	for i := range s.disclosures {
+		d := &s.disclosures[i]
+		d.text, rest, _ = strings.Cut(rest, "~")
+		if d.text == "" {
+			return nil, fmt.Errorf("%w: disclosure %d is empty", jose.ErrMalformed, i)
+		}
+		var err error
+		if d.content, err = jose.DecodeBase64(d.text); err != nil {
+			return nil, fmt.Errorf("disclosure %d: %w", i, err)
+		}
+	}
+	if s.binding != "" {
+		var err error
+		if s.kb, err = jose.ParseJWS(s.binding, MaxSize); err != nil {
+			return nil, fmt.Errorf("key binding JWT: %w", err)
+		}
+	}
+	return s, nil
+}
+
+func (s *SDJWT) parseJWT(jwt string) error {
+	var err error
+	if s.jws, err = jose.ParseJWS(jwt, MaxSize); err != nil {
+		return err
+	}
+	if s.payload, err = jose.DecodeObject(s.jws.Payload); err != nil {
+		return err
+	}
+	s.alg = "sha-256"
+	if v, ok := s.payload[memberAlg]; ok {
+		s.alg, _ = v.(string)
+	}
+	if hashes(s.alg, "") == "" {
+		return fmt.Errorf("%w: _sd_alg %.40q", jose.ErrMalformed, s.alg)
+	}
+	return nil
+}
+
+// hashes returns the base64url digest of text under a hash algorithm, nothing for an algorithm that is not
+// accepted (RFC 9901, Sections 4.1.1 and 9.4).
+func hashes(alg, text string) string {
+	switch alg {
+	case "sha-256":
+		sum := sha256.Sum256([]byte(text))
+		return base64.RawURLEncoding.EncodeToString(sum[:])
+	case "sha-384":
+		sum := sha512.Sum384([]byte(text))
+		return base64.RawURLEncoding.EncodeToString(sum[:])
+	case "sha-512":
+		sum := sha512.Sum512([]byte(text))
+		return base64.RawURLEncoding.EncodeToString(sum[:])
+	}
+	return ""
+}
 
 // String returns the compact form.
-func (s *SDJWT) String() string { panic("sdjwt: not built yet") }
+func (s *SDJWT) String() string { return s.compact + s.binding }
 
 // Header returns the protected header of the issuer-signed JWT.
-func (s *SDJWT) Header() jose.Header { panic("sdjwt: not built yet") }
+func (s *SDJWT) Header() jose.Header { return s.jws.Header }
 
 // HasKeyBinding reports whether a key binding JWT is attached.
-func (s *SDJWT) HasKeyBinding() bool { panic("sdjwt: not built yet") }
+func (s *SDJWT) HasKeyBinding() bool { return s.kb != nil }
 
 // VerifySignature checks the issuer's signature. Error: [jose.ErrSignature].
-func (s *SDJWT) VerifySignature(issuer crypto.PublicKey) error { panic("sdjwt: not built yet") }
+func (s *SDJWT) VerifySignature(issuer crypto.PublicKey) error { return s.jws.Verify(issuer) }
 
-// Payload returns the issuer-signed claims as signed, with "_sd" and "..." still in them.
-func (s *SDJWT) Payload() (map[string]any, error) { panic("sdjwt: not built yet") }
-
-// Claims returns the processed payload (RFC 9901, Section 7.1): disclosed values in their places, everything of
-// the mechanism removed. Numbers are [encoding/json.Number]. Errors: [ErrDisclosure], [jose.ErrMalformed],
-// [jose.ErrTooLarge].
-func (s *SDJWT) Claims() (map[string]any, error) { panic("sdjwt: not built yet") }
-
-// Select returns the same SD-JWT with only the disclosures that the paths need: the selected elements with
-// everything below them, and the parents needed to reach them. A path that selects nothing is an error.
-// A key binding JWT is dropped.
-func (s *SDJWT) Select(paths []Path) (*SDJWT, error) { panic("sdjwt: not built yet") }
-
-// KeyBinding is what the holder signs (RFC 9901, Section 4.3).
-type KeyBinding struct {
-	Audience string
-	Nonce    string
-	IssuedAt time.Time
-	// TransactionDataHashes, when not empty, is added with "transaction_data_hashes_alg" sha-256 (OpenID4VP, App. B.3.3.1).
-	TransactionDataHashes []string
-}
-
-// Bind adds a key binding JWT signed by the holder's key and returns the compact presentation.
-func (s *SDJWT) Bind(holder crypto.Signer, kb KeyBinding) (string, error) {
-	panic("sdjwt: not built yet")
-}
-
-// Expect is what a key binding JWT must say.
-type Expect struct {
-	Audience        string
-	Nonce           string
-	Now             time.Time // "iat" must lie from 300 s before to 60 s after it
-	TransactionData []string  // the request's encoded transaction_data; each must be hashed in the JWT
-}
-
-// VerifyKeyBinding checks that the key binding JWT is there, is of the right type, was made by the holder's key
-// for this exchange and covers exactly these disclosures (RFC 9901, Section 7.3).
-// Errors: [ErrHolderBinding], [ErrNonce], [ErrAudience].
-func (s *SDJWT) VerifyKeyBinding(holder crypto.PublicKey, want Expect) error {
-	panic("sdjwt: not built yet")
-}
+// Payload returns the issuer-signed claims as signed, with "_sd" and "..." still in them. Do not change it.
+func (s *SDJWT) Payload() (map[string]any, error) { return s.payload, nil }
