@@ -1,0 +1,56 @@
+package message
+
+import (
+	"fmt"
+	"time"
+)
+
+var months = [12]text{
+	{"januari", "January"}, {"februari", "February"}, {"maart", "March"}, {"april", "April"},
+	{"mei", "May"}, {"juni", "June"}, {"juli", "July"}, {"augustus", "August"},
+	{"september", "September"}, {"oktober", "October"}, {"november", "November"}, {"december", "December"},
+}
+
+// Date writes a day, as "14 mei 2028".
+func Date(lang string, t time.Time) string {
+	return fmt.Sprintf("%d %s %d", t.Day(), months[t.Month()-1].in(lang), t.Year())
+}
+
+// Clock writes a time of the day, as "10.42 uur" or "10:42".
+func Clock(lang string, t time.Time) string {
+	if lang == "en" {
+		return t.Format("15:04")
+	}
+	return t.Format("15.04") + " uur"
+}
+
+// ClockSeconds is [Clock] with seconds.
+func ClockSeconds(lang string, t time.Time) string {
+	if lang == "en" {
+		return t.Format("15:04:05")
+	}
+	return t.Format("15.04.05") + " uur"
+}
+
+// Left writes a time that remains, as "4:12".
+func Left(d time.Duration) string {
+	s := int(max(0, d).Round(time.Second) / time.Second)
+	return fmt.Sprintf("%d:%02d", s/60, s%60)
+}
+
+// Ago writes an age in words, as "2 minuten" or "1 hour and 42 minutes".
+func Ago(lang string, d time.Duration) string {
+	d = max(0, d)
+	hours, minutes := int(d/time.Hour), int(d%time.Hour/time.Minute)
+	switch {
+	case d < time.Minute:
+		return Count(lang, int(d/time.Second), "time.second")
+	case hours == 0:
+		return Count(lang, minutes, "time.minute")
+	case hours >= 48:
+		return Count(lang, hours/24, "time.day")
+	case minutes == 0:
+		return Count(lang, hours, "time.hour")
+	}
+	return Text(lang, "time.and", "a", Count(lang, hours, "time.hour"), "b", Count(lang, minutes, "time.minute"))
+}
