@@ -5,13 +5,13 @@
 // behind this package and seen nowhere else.
 //
 // It deliberately leaves out writing: a did:zegel document is changed by a registry transaction (package ledger).
+// A DID URL has no path and no query here: nothing in Zegel is found that way.
 package did
 
 import (
-	"context"
-	"crypto"
 	"errors"
-	"time"
+	"fmt"
+	"strings"
 
 	"github.com/zegel-id/zegel/pkg/jose"
 )
@@ -26,105 +26,110 @@ var (
 // MaxLength is how long a DID or DID URL may be in bytes.
 const MaxLength = 2048
 
+const (
+	methodZegel = "zegel"
+	methodJWK   = "jwk"
+	methodKey   = "key"
+
+	maxNetwork = 32
+	maxID      = 128
+)
+
 // DID is a decentralized identifier without path, query or fragment.
 type DID string
 
 // Parse checks the syntax of DID Core, Section 3.1: lower case method, no path, query, fragment or empty part.
-// A did:zegel must be did:zegel:<network>:<id>. Error: [jose.ErrMalformed].
-func Parse(s string) (DID, error) { panic("did: not built yet") }
+// A did:zegel must be did:zegel:<network>:<id> as [Zegel] makes it. Error: [jose.ErrMalformed].
+func Parse(s string) (DID, error) {
+	if len(s) > MaxLength {
+		return "", fmt.Errorf("%w: DID of %d bytes, at most %d", jose.ErrMalformed, len(s), MaxLength)
+	}
+	rest, ok := strings.CutPrefix(s, "did:")
+	method, id, ok2 := strings.Cut(rest, ":")
+	if !ok || !ok2 || method == "" || id == "" {
+		return "", fmt.Errorf("%w: %q is not did:<method>:<id>", jose.ErrMalformed, s)
+	}
+	if !all(method, lowerAlnum) {
+		return "", fmt.Errorf("%w: DID method %q", jose.ErrMalformed, method)
+	}
+	for part := range strings.SplitSeq(id, ":") {
+		// A part of dots is a path to whoever makes a file name of it.
+		if part == "" || strings.Trim(part, ".") == "" {
+			return "", fmt.Errorf("%w: DID %q has the part %q", jose.ErrMalformed, s, part)
+		}
+		// did:web writes a port as "%3A". No other escape is needed, and each would be a second spelling.
+		if !all(strings.ReplaceAll(part, "%3A", ""), idchar) {
+			return "", fmt.Errorf("%w: DID %q has a character that may not stand there", jose.ErrMalformed, s)
+		}
+	}
+	if method == methodZegel {
+		if network, name, _ := strings.Cut(id, ":"); !isNetwork(network) || !isID(name) {
+			return "", fmt.Errorf("%w: %q is not did:zegel:<network>:<id>", jose.ErrMalformed, s)
+		}
+	}
+	return DID(s), nil
+}
 
 // Method returns the method name, as "zegel".
-func (d DID) Method() string { panic("did: not built yet") }
-
-// ParseURL splits a DID URL "did:…#fragment". The fragment may be empty. Error: [jose.ErrMalformed].
-func ParseURL(s string) (DID, string, error) { panic("did: not built yet") }
-
-// Zegel returns the did:zegel with this network name and id.
-func Zegel(network, id string) (DID, error) { panic("did: not built yet") }
-
-// FromKey returns the did:key and FromJWK the did:jwk of a public key.
-func FromKey(pub crypto.PublicKey) (DID, error) { panic("did: not built yet") }
-
-// FromJWK returns the did:jwk of a public key.
-func FromJWK(pub crypto.PublicKey) (DID, error) { panic("did: not built yet") }
-
-// Purpose is a verification relationship (DID Core, Section 5.3).
-type Purpose string
-
-// The relationships in use.
-const (
-	AssertionMethod      Purpose = "assertionMethod"      // signs credentials and status list tokens
-	Authentication       Purpose = "authentication"       // signs presentation requests
-	CapabilityInvocation Purpose = "capabilityInvocation" // signs registry transactions
-	KeyAgreement         Purpose = "keyAgreement"
-)
-
-// VerificationMethod is a public key of a document.
-type VerificationMethod struct {
-	ID          string // full DID URL
-	Key         jose.JWK
-	Purposes    []Purpose
-	From        time.Time // zero: always
-	Until       time.Time // zero: not rotated out. A key that was rotated out still verifies what it signed before
-	Compromised bool      // nothing this key signed counts any more, whatever its date
+func (d DID) Method() string {
+	_, rest, _ := strings.Cut(string(d), ":")
+	method, _, _ := strings.Cut(rest, ":")
+	return method
 }
 
-// Service is a service endpoint.
-type Service struct {
-	ID       string
-	Type     string
-	Endpoint string
+// id returns what follows the method.
+func (d DID) id() string {
+	parts := strings.SplitN(string(d), ":", 3)
+	return parts[len(parts)-1]
 }
 
-// Types of services that Zegel reads.
-const (
-	ServiceIssuer   = "OpenID4VCIIssuer"  // its endpoint is the exact credential issuer identifier
-	ServiceVerifier = "OpenID4VPVerifier" // base URL of the verifier
-)
-
-// Document is a DID document.
-type Document struct {
-	ID          DID
-	Methods     []VerificationMethod
-	Services    []Service
-	Deactivated bool
+// ParseURL splits a DID URL "did:…#fragment". Without "#" the fragment is empty; a fragment holds unreserved
+// characters only, so it cannot name another DID. Error: [jose.ErrMalformed].
+func ParseURL(s string) (DID, string, error) {
+	if len(s) > MaxLength {
+		return "", "", fmt.Errorf("%w: DID URL of %d bytes, at most %d", jose.ErrMalformed, len(s), MaxLength)
+	}
+	base, fragment, found := strings.Cut(s, "#")
+	d, err := Parse(base)
+	if err != nil {
+		return "", "", err
+	}
+	if found && (fragment == "" || !all(fragment, unreserved)) {
+		return "", "", fmt.Errorf("%w: fragment %q of a DID URL", jose.ErrMalformed, fragment)
+	}
+	return d, fragment, nil
 }
 
-// MarshalJSON returns the document in the JSON of DID Core with JsonWebKey methods.
-func (d *Document) MarshalJSON() ([]byte, error) { panic("did: not built yet") }
-
-// Key returns the method with this id (full DID URL, or "#fragment") if it serves the purpose for something signed
-// at signedAt. Errors: [ErrDeactivated], [ErrKey].
-func (d *Document) Key(id string, p Purpose, signedAt time.Time) (*VerificationMethod, error) {
-	panic("did: not built yet")
+// Zegel returns the did:zegel with this network name and id. The network is 1 to 32 lower-case letters, digits
+// and inner hyphens; the id is 1 to 128 lower-case letters and digits, so that one DID has one spelling.
+// Error: [jose.ErrMalformed].
+func Zegel(network, id string) (DID, error) {
+	if !isNetwork(network) || !isID(id) {
+		return "", fmt.Errorf("%w: network %q, id %q", jose.ErrMalformed, network, id)
+	}
+	return DID("did:zegel:" + network + ":" + id), nil
 }
 
-// HasKey returns the method that holds this public key, with the rules of [Document.Key].
-func (d *Document) HasKey(pub crypto.PublicKey, p Purpose, signedAt time.Time) (*VerificationMethod, error) {
-	panic("did: not built yet")
+func isNetwork(s string) bool {
+	return s != "" && len(s) <= maxNetwork && s[0] != '-' && s[len(s)-1] != '-' &&
+		all(s, func(c byte) bool { return lowerAlnum(c) || c == '-' })
 }
 
-// Resolver resolves DIDs to documents. Errors: [ErrNotFound], [ErrDeactivated] (with the document), and the
-// errors of the source.
-type Resolver interface {
-	Resolve(ctx context.Context, d DID) (*Document, error)
+func isID(s string) bool { return s != "" && len(s) <= maxID && all(s, lowerAlnum) }
+
+func all(s string, ok func(byte) bool) bool {
+	for i := range len(s) {
+		if !ok(s[i]) {
+			return false
+		}
+	}
+	return true
 }
 
-// Source gives proven did:zegel documents. A document that is proven absent is [ErrNotFound]; anything unproven
-// is another error.
-type Source interface {
-	Document(ctx context.Context, d DID) (*Document, error)
+func lowerAlnum(c byte) bool { return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' }
+
+func idchar(c byte) bool {
+	return lowerAlnum(c) || 'A' <= c && c <= 'Z' || c == '.' || c == '-' || c == '_'
 }
 
-// Registry is the [Resolver] over did:jwk, did:key and, if there is a source, did:zegel.
-type Registry struct {
-	zegel Source
-}
-
-// NewRegistry returns the resolver. zegel may be nil.
-func NewRegistry(zegel Source) *Registry { panic("did: not built yet") }
-
-// Resolve implements [Resolver].
-func (r *Registry) Resolve(ctx context.Context, d DID) (*Document, error) {
-	panic("did: not built yet")
-}
+func unreserved(c byte) bool { return idchar(c) || c == '~' }

@@ -24,11 +24,6 @@ var (
 	ErrUntrusted = errors.New("untrusted")
 	// ErrTooManyCertificates: more than [MaxChain] certificates.
 	ErrTooManyCertificates = errors.New("too many certificates")
-
-	// ErrUnproven and ErrUnavailable are what a [Source] and a [did.Source] return when they have no proven answer:
-	// a proof that does not hold, or one that is too old or cannot be had. A policy passes them through unchanged.
-	ErrUnproven    = errors.New("registry_unproven")
-	ErrUnavailable = errors.New("registry_unavailable")
 )
 
 // MaxChain is how many certificates an x5c may hold.
