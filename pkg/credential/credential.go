@@ -4,12 +4,15 @@
 // Order: parse within limits, issuer key, signature, accreditation, validity, disclosures, key binding, the query,
 // and then status.
 //
-// It deliberately leaves out protocol: nonces and queries come from the caller.
+// An issuer's key is found by "x5c" or by a "kid" that is a DID URL of the registry, never by both.
+//
+// It deliberately leaves out protocol: nonces and queries come from the caller. It fetches nothing: type metadata and
+// the keys at /.well-known/jwt-vc-issuer are not read.
 package credential
 
 import (
-	"context"
-	"crypto"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/zegel-id/zegel/pkg/jose"
@@ -54,8 +57,31 @@ func (e *Error) Error() string { return string(e.Category) + ": " + e.Err.Error(
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// CategoryOf returns the category of an error from this package, "" if it has none.
-func CategoryOf(err error) Category { panic("credential: not built yet") }
+// CategoryOf returns the category of an error from this package, or of one that a registry source returned; "" if it
+// has none.
+func CategoryOf(err error) Category {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Category
+	}
+	return registryCategory(err)
+}
+
+// registryCategory knows the errors of a registry source by a method, because the packages that return them import
+// this one's imports.
+func registryCategory(err error) Category {
+	var e interface{ RegistryCategory() string }
+	if errors.As(err, &e) {
+		if c := Category(e.RegistryCategory()); c == RegistryUnproven || c == RegistryUnavailable {
+			return c
+		}
+	}
+	return ""
+}
+
+func reject(c Category, format string, args ...any) *Error {
+	return &Error{Category: c, Err: fmt.Errorf(format, args...)}
+}
 
 // Tolerance is the clock tolerance for "exp" and "nbf".
 const Tolerance = 60 * time.Second
@@ -66,50 +92,34 @@ type Credential struct {
 	VCT       string
 	Issuer    *trust.Identity
 	Claims    map[string]any // processed; protocol claims (iss, vct, cnf, status, iat, nbf, exp, …) included
-	Holder    *jose.JWK      // "cnf"
+	Holder    *jose.JWK      // "cnf"; nil only where no holder binding was asked for
 	IssuedAt  time.Time      // zero when absent
 	NotBefore time.Time
 	Expires   time.Time
 	Status    *statuslist.Ref // nil when absent and the policy of the foreign type allows that
 }
 
+// signedOnly are the claims that an issuer may never hide (SD-JWT VC, "Registered JWT Claims"), with all below them.
+var signedOnly = []string{"iss", "nbf", "exp", "cnf", "vct", "vct#integrity", "aka_vcts", "status"}
+
+// protocol are the registered claims that say nothing for people about the subject. "sub" is among them: it is an
+// identifier for machines.
+var protocol = append([]string{"iat", "sub", "aud", "jti"}, signedOnly...)
+
 // Subject returns the claims about the subject: Claims without the registered protocol claims.
-func (c *Credential) Subject() map[string]any { panic("credential: not built yet") }
+func (c *Credential) Subject() map[string]any {
+	out := make(map[string]any, len(c.Claims))
+	for name, v := range c.Claims {
+		out[name] = v
+	}
+	for _, name := range protocol {
+		delete(out, name)
+	}
+	return out
+}
 
 // Presentation is a validated presentation.
 type Presentation struct {
 	Credential
 	AsOf time.Time // when the status and accreditation were known to hold (time of the proven header or list)
-}
-
-// StatusFunc returns the status of an entry, and when it was known. The validator calls it last.
-// Errors: [statuslist.ErrUnavailable], and *Error with a registry category.
-type StatusFunc func(ctx context.Context, issuer *trust.Identity, ref statuslist.Ref) (statuslist.Status, time.Time, error)
-
-// Validator validates. All fields are required.
-type Validator struct {
-	Trust  *trust.Policy
-	Status StatusFunc
-	Now    func() time.Time
-}
-
-// Expect is what a presentation must satisfy beside being valid.
-type Expect struct {
-	Nonce           string
-	Audience        string
-	Unbound         bool     // the query set require_cryptographic_holder_binding to false
-	TransactionData []string // encoded, as in the request
-	// Query, when not nil, checks the claims against the query; its error becomes [QueryUnsatisfied].
-	Query func(*Credential) error
-}
-
-// Present validates a presentation. The error is an *Error.
-func (v *Validator) Present(ctx context.Context, compact string, want Expect) (*Presentation, error) {
-	panic("credential: not built yet")
-}
-
-// Issued validates a credential as the holder receives it, without a key binding JWT, bound to holder, of type vct.
-// Status is not looked up. The error is an *Error.
-func (v *Validator) Issued(ctx context.Context, compact, vct string, holder crypto.PublicKey) (*Credential, error) {
-	panic("credential: not built yet")
 }

@@ -154,7 +154,7 @@ func (a *Anchor) counts(use Use, vct string, now time.Time) error {
 	case now.Before(a.From) || !now.Before(a.Until):
 		return untrusted("the anchor does not count now")
 	case use == Issue && vct != "" && len(a.Types) > 0 && !slices.Contains(a.Types, vct):
-		return untrusted("the anchor is not for the type %q", vct)
+		return untrusted("the anchor is not for the type %.200q", vct)
 	}
 	return nil
 }

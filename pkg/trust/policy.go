@@ -139,7 +139,7 @@ func (p *Policy) MayIssue(ctx context.Context, who *Identity, vct string, issued
 				return nil
 			}
 		}
-		return untrusted("no anchor for the type %q", vct)
+		return untrusted("no anchor for the type %.200q", vct)
 	}
 	if p.Source == nil {
 		return untrusted("no registry")
@@ -148,7 +148,7 @@ func (p *Policy) MayIssue(ctx context.Context, who *Identity, vct string, issued
 	if err != nil {
 		return err
 	}
-	why := fmt.Sprintf("no accreditation of %q to issue %q", who.DID, vct)
+	why := fmt.Sprintf("no accreditation of %q to issue %.200q", who.DID, vct)
 	for i := range all {
 		a := &all[i]
 		if a.Use != Issue || a.Subject != who.DID || !slices.Contains(a.Types, vct) {
