@@ -64,7 +64,7 @@ func EncryptionKeyID(compact string, limit int) (string, error) {
 	iv, rest, _ := strings.Cut(rest, ".")
 	ciphertext, tag, _ := strings.Cut(rest, ".")
 
-	rawHead, err := decode(head)
+	rawHead, err := DecodeBase64(head)
 	if err != nil {
 		return "", err
 	}
@@ -92,7 +92,7 @@ func EncryptionKeyID(compact string, limit int) (string, error) {
 			if !ok {
 				return "", fmt.Errorf("%w: header member %q", ErrMalformed, name)
 			}
-			if _, err := decode(s); err != nil {
+			if _, err := DecodeBase64(s); err != nil {
 				return "", err
 			}
 		}
@@ -112,7 +112,7 @@ func EncryptionKeyID(compact string, limit int) (string, error) {
 		text string
 		size int
 	}{{iv, 12}, {tag, 16}, {ciphertext, -1}} {
-		b, err := decode(part.text)
+		b, err := DecodeBase64(part.text)
 		if err != nil {
 			return "", err
 		}

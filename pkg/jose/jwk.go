@@ -114,7 +114,7 @@ func point(curve elliptic.Curve, size int, m map[string]any) (*ecdsa.PublicKey, 
 
 func coordinate(m map[string]any, name string, size int) ([]byte, error) {
 	s, _ := m[name].(string)
-	b, err := decode(s)
+	b, err := DecodeBase64(s)
 	if err != nil || len(b) != size {
 		return nil, fmt.Errorf("%w: JWK member %q is not %d bytes in base64url", ErrMalformed, name, size)
 	}
@@ -245,20 +245,22 @@ func (s *JWKSet) ForEncryption() *JWK {
 // b64 refuses padding and non-zero trailing bits, so that one value has one spelling (RFC 4648, Section 3.5).
 var b64 = base64.RawURLEncoding.Strict()
 
-// decode reads base64url without padding, white space or non-zero trailing bits. The decoder of the standard
-// library skips line breaks; a second spelling must not pass.
-func decode(s string) ([]byte, error) {
-	b := make([]byte, b64.DecodedLen(len(s)))
-	n, err := b64.Decode(b, []byte(s))
+// DecodeBase64 reads base64url strictly: no padding, no white space, no non-zero trailing bits, so that one value
+// has one spelling. Error: [ErrMalformed].
+func DecodeBase64(s string) ([]byte, error) {
+	return AppendBase64(make([]byte, 0, b64.DecodedLen(len(s))), s)
+}
+
+// AppendBase64 is [DecodeBase64] appending to dst.
+func AppendBase64(dst []byte, s string) ([]byte, error) {
+	want := len(dst) + b64.DecodedLen(len(s))
+	dst, err := b64.AppendDecode(dst, []byte(s))
 	if err != nil {
 		return nil, fmt.Errorf("%w: base64url: %v", ErrMalformed, err)
 	}
-	if n != len(b) {
+	// The decoder of the standard library skips line breaks; a second spelling must not pass.
+	if len(dst) != want {
 		return nil, fmt.Errorf("%w: line break in base64url", ErrMalformed)
 	}
-	return b, nil
+	return dst, nil
 }
-
-// DecodeBase64 reads base64url strictly: no padding, no white space, no non-zero trailing bits, so that one value
-// has one spelling. Error: [ErrMalformed].
-func DecodeBase64[T string | []byte](s T) ([]byte, error) { return decode(string(s)) }

@@ -42,7 +42,7 @@ func ParseJWS(compact string, limit int) (*JWS, error) {
 	if !ok || !ok2 || strings.Contains(sig, ".") {
 		return nil, fmt.Errorf("%w: a compact JWS has three parts", ErrMalformed)
 	}
-	rawHead, err := decode(head)
+	rawHead, err := DecodeBase64(head)
 	if err != nil {
 		return nil, err
 	}
@@ -50,10 +50,10 @@ func ParseJWS(compact string, limit int) (*JWS, error) {
 	if j.Header, err = parseHeader(rawHead); err != nil {
 		return nil, err
 	}
-	if j.Payload, err = decode(body); err != nil {
+	if j.Payload, err = DecodeBase64(body); err != nil {
 		return nil, err
 	}
-	if j.signature, err = decode(sig); err != nil {
+	if j.signature, err = DecodeBase64(sig); err != nil {
 		return nil, err
 	}
 	return j, nil

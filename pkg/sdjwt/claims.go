@@ -1,6 +1,7 @@
 package sdjwt
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 
@@ -11,68 +12,78 @@ import (
 // the mechanism removed. Numbers are [encoding/json.Number]. The result is the caller's. Errors: [ErrDisclosure],
 // [jose.ErrMalformed], [jose.ErrTooLarge].
 func (s *SDJWT) Claims() (map[string]any, error) {
-	p := process{sd: s}
+	p := process{sd: s, referred: make([]bool, len(s.disclosures))}
 	var err error
 	if p.index, err = s.index(); err != nil {
 		return nil, err
 	}
-	claims, err := p.object(s.payload, 1)
+	claims, err := p.object(s.payload, 1, false)
 	if err != nil {
 		return nil, err
 	}
-	if p.used != len(s.disclosures) {
-		// Reject what no digest refers to: RFC 9901, Section 7.1, step 5.
-		return nil, fmt.Errorf("%w: %d of %d disclosures have no digest", ErrDisclosure, len(s.disclosures)-p.used, len(s.disclosures))
+	for i, ok := range p.referred {
+		if !ok {
+			// Reject what no digest refers to: RFC 9901, Section 7.1, step 5.
+			return nil, fmt.Errorf("%w: no digest refers to disclosure %d", ErrDisclosure, i)
+		}
 	}
 	return claims, nil
 }
 
-// place is where a digest leads: to a disclosure, or nowhere.
-type place struct {
-	disclosure int // -1 for a digest without a disclosure: hidden, or a decoy
-	seen       bool
-}
-
-// index maps each disclosure's digest to it.
-func (s *SDJWT) index() (map[string]place, error) {
-	index := make(map[string]place, 2*len(s.disclosures))
-	for i, d := range s.disclosures {
-		digest := hashes(s.alg, d.text)
-		if _, twice := index[digest]; twice {
+// index maps each disclosure's digest to its number.
+func (s *SDJWT) index() (map[string]int, error) {
+	index := make(map[string]int, len(s.disclosures))
+	var text []byte
+	size := base64.RawURLEncoding.EncodedLen(digestSize(s.alg))
+	all := make([]byte, 0, size*len(s.disclosures))
+	for _, d := range s.disclosures {
+		text = append(text[:0], d.text...)
+		all = appendDigest(all, s.alg, text)
+	}
+	digests := string(all)
+	for i := range s.disclosures {
+		index[digests[i*size:(i+1)*size]] = i
+		if len(index) == i {
 			return nil, fmt.Errorf("%w: disclosure %d is given twice", ErrDisclosure, i)
 		}
-		index[digest] = place{disclosure: i}
 	}
 	return index, nil
 }
 
+// process walks through payload and disclosures once.
 type process struct {
-	sd    *SDJWT
-	index map[string]place
-	used  int
+	sd       *SDJWT
+	index    map[string]int
+	referred []bool              // which disclosures a digest has referred to
+	unknown  map[string]struct{} // digests without a disclosure: hidden claims and decoys
 }
 
-// find follows an embedded digest; nil when no disclosure belongs to it.
+// find follows an embedded digest to its disclosure; nil when there is none.
 func (p *process) find(v any, parts int) ([]any, error) {
 	digest, ok := v.(string)
 	if !ok {
 		return nil, fmt.Errorf("%w: a digest is not a string", ErrDisclosure)
 	}
-	at, known := p.index[digest]
-	if at.seen {
+	i, known := p.index[digest]
+	twice := false
+	if known {
+		twice, p.referred[i] = p.referred[i], true
+	} else {
+		if p.unknown == nil {
+			p.unknown = make(map[string]struct{})
+		}
+		before := len(p.unknown)
+		p.unknown[digest] = struct{}{}
+		twice = len(p.unknown) == before
+	}
+	if twice {
 		// Reject a digest that occurs twice: RFC 9901, Section 7.1, step 4.
 		return nil, fmt.Errorf("%w: digest %.90q occurs twice", ErrDisclosure, digest)
 	}
 	if !known {
-		at.disclosure = -1
-	}
-	at.seen = true
-	p.index[digest] = at
-	if !known {
 		return nil, nil
 	}
-	p.used++
-	return p.sd.content(at.disclosure, parts)
+	return p.sd.content(i, parts)
 }
 
 // content decodes a disclosure that must have the given number of parts: 3 in an object, 2 in an array.
@@ -100,40 +111,45 @@ func (s *SDJWT) content(i, parts int) ([]any, error) {
 	return list, nil
 }
 
-func (p *process) value(v any, depth int) (any, error) {
+// value processes v at the given depth. What is owned was decoded for this call and is changed in place; the
+// payload is copied.
+func (p *process) value(v any, depth int, owned bool) (any, error) {
 	switch v := v.(type) {
 	case map[string]any:
-		return p.object(v, depth)
+		return p.object(v, depth, owned)
 	case []any:
-		return p.array(v, depth)
+		return p.array(v, depth, owned)
 	}
 	return v, nil
 }
 
-func (p *process) object(m map[string]any, depth int) (map[string]any, error) {
+func (p *process) object(m map[string]any, depth int, owned bool) (map[string]any, error) {
 	if depth > MaxDepth {
 		return nil, fmt.Errorf("%w: claims nest deeper than %d", jose.ErrTooLarge, MaxDepth)
 	}
-	out := make(map[string]any, len(m))
-	var digests []any
+	if _, ok := m[memberElement]; ok {
+		return nil, fmt.Errorf("%w: %q is not alone in an array element", ErrDisclosure, memberElement)
+	}
+	embedded, hides := m[memberDigests]
+	digests, ok := embedded.([]any)
+	if hides && !ok {
+		return nil, fmt.Errorf("%w: %q is not an array", ErrDisclosure, memberDigests)
+	}
+	out := m
+	if !owned {
+		out = make(map[string]any, len(m)+len(digests))
+	} else if hides {
+		delete(m, memberDigests)
+	}
 	for name, v := range m {
-		switch {
-		case name == memberDigests:
-			list, ok := v.([]any)
-			if !ok {
-				return nil, fmt.Errorf("%w: _sd is not an array", ErrDisclosure)
-			}
-			digests = list
-			continue
-		case name == memberElement:
-			return nil, fmt.Errorf("%w: %q is not alone in an array element", ErrDisclosure, memberElement)
-		case name == memberAlg && depth == 1:
+		if name == memberDigests || name == memberAlg && depth == 1 {
 			continue
 		}
-		var err error
-		if out[name], err = p.value(v, depth+1); err != nil {
+		v, err := p.value(v, depth+1, owned)
+		if err != nil {
 			return nil, err
 		}
+		out[name] = v
 	}
 	for _, d := range digests {
 		content, err := p.find(d, 3)
@@ -147,19 +163,20 @@ func (p *process) object(m map[string]any, depth int) (map[string]any, error) {
 		if _, taken := out[name]; taken || name == memberAlg && depth == 1 {
 			return nil, fmt.Errorf("%w: a disclosed claim is there already", ErrDisclosure)
 		}
-		if out[name], err = p.value(content[2], depth+1); err != nil {
+		if out[name], err = p.value(content[2], depth+1, true); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
 }
 
-func (p *process) array(list []any, depth int) ([]any, error) {
+func (p *process) array(list []any, depth int, owned bool) ([]any, error) {
 	if depth > MaxDepth {
 		return nil, fmt.Errorf("%w: claims nest deeper than %d", jose.ErrTooLarge, MaxDepth)
 	}
 	out := make([]any, 0, len(list))
 	for _, v := range list {
+		owned := owned
 		if digest, ok := elementDigest(v); ok {
 			content, err := p.find(digest, 2)
 			if err != nil {
@@ -168,9 +185,9 @@ func (p *process) array(list []any, depth int) ([]any, error) {
 			if content == nil {
 				continue
 			}
-			v = content[1]
+			v, owned = content[1], true
 		}
-		v, err := p.value(v, depth+1)
+		v, err := p.value(v, depth+1, owned)
 		if err != nil {
 			return nil, err
 		}

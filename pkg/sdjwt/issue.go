@@ -40,7 +40,7 @@ func Issue(signer crypto.Signer, h jose.Header, claims map[string]any, decoys in
 		return nil, fmt.Errorf("%w: %d disclosures, at most %d", jose.ErrTooLarge, len(is.made), MaxDisclosures)
 	}
 	if len(is.made) > 0 {
-		payload[memberAlg] = "sha-256"
+		payload[memberAlg] = algSHA256
 	}
 	text, err := json.Marshal(payload)
 	if err != nil {
@@ -162,7 +162,7 @@ func (is *issuance) disclose(parts ...any) (string, error) {
 		return "", fmt.Errorf("disclosure: %v", err)
 	}
 	m := made{text: base64.RawURLEncoding.EncodeToString(content)}
-	m.digest = hashes("sha-256", m.text)
+	m.digest = digest(algSHA256, m.text)
 	is.made = append(is.made, m)
 	return m.digest, nil
 }
@@ -174,4 +174,4 @@ func salt() string {
 }
 
 // decoy is a digest over a salt only (RFC 9901, Section 4.2.5).
-func decoy() string { return hashes("sha-256", salt()+salt()) }
+func decoy() string { return digest(algSHA256, salt()+salt()) }

@@ -33,11 +33,11 @@ func (s *SDJWT) Bind(holder crypto.Signer, kb KeyBinding) (string, error) {
 		"iat":     kb.IssuedAt.Unix(),
 		"aud":     kb.Audience,
 		"nonce":   kb.Nonce,
-		"sd_hash": hashes(s.alg, s.compact),
+		"sd_hash": digest(s.alg, s.compact),
 	}
 	if len(kb.TransactionDataHashes) > 0 {
 		claims["transaction_data_hashes"] = kb.TransactionDataHashes
-		claims["transaction_data_hashes_alg"] = "sha-256"
+		claims["transaction_data_hashes_alg"] = algSHA256
 	}
 	payload, err := json.Marshal(claims)
 	if err != nil {
@@ -52,7 +52,7 @@ func (s *SDJWT) Bind(holder crypto.Signer, kb KeyBinding) (string, error) {
 
 // TransactionDataHash returns the hash of one encoded transaction_data of a request, over the text as received
 // (OpenID4VP 1.0, App. B.3.3.1).
-func TransactionDataHash(encoded string) string { return hashes("sha-256", encoded) }
+func TransactionDataHash(encoded string) string { return digest(algSHA256, encoded) }
 
 // Expect is what a key binding JWT must say.
 type Expect struct {
@@ -79,7 +79,7 @@ func (s *SDJWT) VerifyKeyBinding(holder crypto.PublicKey, want Expect) error {
 	if err != nil {
 		return fmt.Errorf("%w: %v", ErrHolderBinding, err)
 	}
-	if !same(claims["sd_hash"], hashes(s.alg, s.compact)) {
+	if !same(claims["sd_hash"], digest(s.alg, s.compact)) {
 		return fmt.Errorf("%w: sd_hash is not that of the presentation", ErrHolderBinding)
 	}
 	iat, err := jose.NumericDate(claims["iat"])
@@ -105,7 +105,7 @@ func checkTransactionData(claims map[string]any, encoded []string) error {
 	if len(encoded) == 0 {
 		return nil
 	}
-	if alg, ok := claims["transaction_data_hashes_alg"]; ok && alg != "sha-256" {
+	if alg, ok := claims["transaction_data_hashes_alg"]; ok && alg != algSHA256 {
 		return fmt.Errorf("%w: transaction_data_hashes_alg", ErrHolderBinding)
 	}
 	hashed, _ := claims["transaction_data_hashes"].([]any)

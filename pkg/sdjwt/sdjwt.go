@@ -10,9 +10,6 @@ package sdjwt
 
 import (
 	"crypto"
-	"crypto/sha256"
-	"crypto/sha512"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -57,7 +54,7 @@ type SDJWT struct {
 
 type disclosure struct {
 	text    string // base64url, which is what is hashed
-	content []byte // the JSON array
+	content string // the JSON array
 }
 
 // Parse reads the compact form within the limits. It checks form only: no signature, no digest.
@@ -79,19 +76,8 @@ func Parse(compact string) (*SDJWT, error) {
 	if err := s.parseJWT(jwt); err != nil {
 		return nil, err
 	}
-	if count > 0 {
-		s.disclosures = make([]disclosure, count)
-	}
-	for i := range s.disclosures {
-		d := &s.disclosures[i]
-		d.text, rest, _ = strings.Cut(rest, "~")
-		if d.text == "" {
-			return nil, fmt.Errorf("%w: disclosure %d is empty", jose.ErrMalformed, i)
-		}
-		var err error
-		if d.content, err = jose.DecodeBase64(d.text); err != nil {
-			return nil, fmt.Errorf("disclosure %d: %w", i, err)
-		}
+	if err := s.parseDisclosures(rest, count); err != nil {
+		return nil, err
 	}
 	if s.binding != "" {
 		var err error
@@ -114,27 +100,37 @@ func (s *SDJWT) parseJWT(jwt string) error {
 	if v, ok := s.payload[memberAlg]; ok {
 		s.alg, _ = v.(string)
 	}
-	if hashes(s.alg, "") == "" {
+	if digestSize(s.alg) == 0 {
 		return fmt.Errorf("%w: _sd_alg %.40q", jose.ErrMalformed, s.alg)
 	}
 	return nil
 }
 
-// hashes returns the base64url digest of text under a hash algorithm, nothing for an algorithm that is not
-// accepted (RFC 9901, Sections 4.1.1 and 9.4).
-func hashes(alg, text string) string {
-	switch alg {
-	case "sha-256":
-		sum := sha256.Sum256([]byte(text))
-		return base64.RawURLEncoding.EncodeToString(sum[:])
-	case "sha-384":
-		sum := sha512.Sum384([]byte(text))
-		return base64.RawURLEncoding.EncodeToString(sum[:])
-	case "sha-512":
-		sum := sha512.Sum512([]byte(text))
-		return base64.RawURLEncoding.EncodeToString(sum[:])
+// parseDisclosures decodes count disclosures, each followed by a tilde, into one piece of memory.
+func (s *SDJWT) parseDisclosures(list string, count int) error {
+	if count == 0 {
+		return nil
 	}
-	return ""
+	s.disclosures = make([]disclosure, count)
+	all := make([]byte, 0, len(list))
+	ends := make([]int, count)
+	for i := range s.disclosures {
+		var text string
+		var err error
+		text, list, _ = strings.Cut(list, "~")
+		if text == "" {
+			return fmt.Errorf("%w: disclosure %d is empty", jose.ErrMalformed, i)
+		}
+		if all, err = jose.AppendBase64(all, text); err != nil {
+			return fmt.Errorf("disclosure %d: %w", i, err)
+		}
+		s.disclosures[i].text, ends[i] = text, len(all)
+	}
+	contents, start := string(all), 0
+	for i, end := range ends {
+		s.disclosures[i].content, start = contents[start:end], end
+	}
+	return nil
 }
 
 // String returns the compact form.

@@ -55,7 +55,7 @@ type element struct {
 // walk goes through claims that [SDJWT.Claims] has found good.
 type walk struct {
 	sd     *SDJWT
-	index  map[string]place
+	index  map[string]int
 	needed []bool
 }
 
@@ -149,12 +149,12 @@ func (w *walk) elements(list []any, by []int) ([]element, error) {
 
 func (w *walk) open(digest any, parts int) (int, []any, error) {
 	text, _ := digest.(string)
-	at, ok := w.index[text]
+	i, ok := w.index[text]
 	if !ok {
 		return 0, nil, nil
 	}
-	content, err := w.sd.content(at.disclosure, parts)
-	return at.disclosure, content, err
+	content, err := w.sd.content(i, parts)
+	return i, content, err
 }
 
 // keep marks the disclosures of an element: those above it, and all below it.
