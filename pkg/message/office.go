@@ -12,6 +12,7 @@ var officeTexts = map[string]text{
 	"time.day.other":    {"{n} dagen", "{n} days"},
 	"time.and":          {"{a} en {b}", "{a} and {b}"},
 
+	"office.start":          {"Voorbeeldstad", "Sample town"},
 	"office.counter":        {"Balie", "Counter"},
 	"office.desk":           {"Uitgifte", "Issuing desk"},
 	"office.skip":           {"Direct naar de inhoud", "Skip to content"},

@@ -137,9 +137,14 @@ func errorID() string {
 
 // Internal answers an unexpected error: the caller gets an error id, the log gets the rest.
 func Internal(w http.ResponseWriter, log *slog.Logger, err error) {
-	id := errorID()
+	internal(w, LogInternal(log, err))
+}
+
+// LogInternal logs an unexpected error and returns its id, for replies that are not problems.
+func LogInternal(log *slog.Logger, err error) (id string) {
+	id = errorID()
 	log.Error("internal error", "id", id, "error", err)
-	internal(w, id)
+	return id
 }
 
 func internal(w http.ResponseWriter, id string) {
