@@ -15,7 +15,7 @@ import (
 //
 // It accepts what package jsontext accepts and is held to that by a fuzz test. It exists because every message is
 // read several times faster this way: strings are parts of the one text, and nothing is scanned twice.
-func Decode[T string | []byte](data T) (any, error) {
+func Decode[T ~string | ~[]byte](data T) (any, error) {
 	r := reader{text: string(data)}
 	v, err := r.value(0)
 	if err != nil {
@@ -29,7 +29,7 @@ func Decode[T string | []byte](data T) (any, error) {
 }
 
 // DecodeObject is [Decode] for a text that must be an object.
-func DecodeObject[T string | []byte](data T) (map[string]any, error) {
+func DecodeObject[T ~string | ~[]byte](data T) (map[string]any, error) {
 	v, err := Decode(data)
 	if err != nil {
 		return nil, err
