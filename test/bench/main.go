@@ -1,0 +1,106 @@
+// Bench runs the benchmarks whose figures are promised, and writes them as a table to docs/benchmarks.md.
+//
+// Each is a ratio or a difference that the benchmark takes itself, in one run, in processor time, as the median of its
+// rounds. This program only runs them and writes the table.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+)
+
+// figure is a line of the table.
+type figure struct {
+	pkg, benchmark, unit string
+	what                 string
+	most                 float64 // the target; 0: none
+	scale                float64 // multiplies the measured value; 0: 1
+	as                   string  // unit in the table
+}
+
+var figures = []figure{
+	{pkg: "./pkg/sdjwt", benchmark: "BenchmarkVerifyRatio", unit: "ratio", as: "×", most: 1.3,
+		what: "verify an SD-JWT with key binding and 10 disclosures, against its two raw P-256 verifications and hashing"},
+	{pkg: "./pkg/sdjwt", benchmark: "BenchmarkVerifyPerDisclosure", unit: "ns/disclosure", as: "µs", scale: 1e-3, most: 2.5,
+		what: "each further disclosure"},
+	{pkg: "./verifier", benchmark: "BenchmarkTransaction", unit: "ratio", as: "×", most: 2.5,
+		what: "a whole OpenID4VP transaction (create, fetch, post, read), against its cryptography, four plain round trips and its raw store writes"},
+	{pkg: "./pkg/ledger", benchmark: "BenchmarkBundleVerify", unit: "ns/op", as: "ms", scale: 1e-6, most: 0.5,
+		what: "check a registry proof of one key from the network file (wall time)"},
+}
+
+// rounds is how many times a benchmark's loop runs; each round of its own compares both sides.
+const rounds = "15x"
+
+func run(f figure) (float64, error) {
+	bench := rounds
+	if f.unit == "ns/op" {
+		bench = "1s"
+	}
+	cmd := exec.Command("go", "test", "-run", "^$", "-bench", "^"+f.benchmark+"$", "-benchtime", bench, f.pkg)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return 0, fmt.Errorf("%s: %v\n%s", f.benchmark, err, out)
+	}
+	lines := bufio.NewScanner(bytes.NewReader(out))
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 4 || !regexp.MustCompile("^"+f.benchmark+`(-\d+)?$`).MatchString(fields[0]) {
+			continue
+		}
+		for i := 2; i+1 < len(fields); i += 2 {
+			if fields[i+1] != f.unit {
+				continue
+			}
+			v, err := strconv.ParseFloat(fields[i], 64)
+			if f.scale != 0 {
+				v *= f.scale
+			}
+			return v, err
+		}
+	}
+	return 0, fmt.Errorf("%s printed no %s:\n%s", f.benchmark, f.unit, out)
+}
+
+func main() {
+	var b strings.Builder
+	fmt.Fprintf(&b, `# Benchmarks
+
+Measured with `+"`make bench`"+` on a virtual machine with %d cores, %s/%s, %s. A ratio compares two things measured in turns in the same
+run, in processor time, as the median of 15 rounds; it does not depend much on the machine. Nothing here is a test.
+
+| What | Measured | Target |
+|---|---|---|
+`, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+	missed := false
+	for _, f := range figures {
+		v, err := run(f)
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+			os.Exit(1)
+		}
+		target := fmt.Sprintf("at most %g %s", f.most, f.as)
+		if v > f.most {
+			target += " (missed)"
+			missed = true
+		}
+		line := fmt.Sprintf("| %s | %.2f %s | %s |", f.what, v, f.as, target)
+		fmt.Println(line)
+		fmt.Fprintln(&b, line)
+	}
+	if missed {
+		fmt.Fprintln(&b, "\nWhat bounds a missed figure is said in the benchmark's comment.")
+	}
+	if err := os.WriteFile("docs/benchmarks.md", []byte(b.String()), 0o644); err != nil {
+		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+		os.Exit(1)
+	}
+}
