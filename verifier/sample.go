@@ -13,11 +13,19 @@ dir = "/var/lib/zegel/verifier"
 network = "/etc/zegel/network.json"
 # PEM files with anchors of foreign issuers to accept beside the registered ones.
 trust_anchors = []
+# How many sessions one staff key may make in a minute.
+sessions_per_minute = 6000
+# How many minutes the values of an answer are kept, 1 to 10.
+claim_minutes = 10
+# How many days outcome and reason are kept.
+history_days = 90
 
 [[tenants]]
 # Path part: <origin>/verifier/<id>
 id = "voorbeeldstad"
 name = "Gemeente Voorbeeldstad"
+# The place as it stands in an address, for the question "inwoner".
+locality = "Voorbeeldstad"
 # The organisation's DID in the registry.
 did = "did:zegel:voorbeeld:…"
 # Key of the document's authentication (PKCS #8 PEM, P-256) and its certificate chain, leaf first, without the anchor.
@@ -27,6 +35,8 @@ chain = "/etc/zegel/verifier-chain.pem"
 client_id = "x509_hash"
 # Fragment of the key, for decentralized_identifier.
 key_id = "verifier-1"
+# Where a session on the same device may send the browser, exactly.
+redirects = []
 
 [[tenants.staff]]
 name = "Naam van de medewerker"
