@@ -8,11 +8,18 @@ package wallet
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/zegel-id/zegel/pkg/fetch"
-	"github.com/zegel-id/zegel/pkg/openid4vci"
+	"github.com/zegel-id/zegel/pkg/ledger"
 	"github.com/zegel-id/zegel/pkg/trust"
 )
 
@@ -63,6 +70,10 @@ type Options struct {
 	Fetch    *fetch.Client  // default: https to public addresses; loopback http in a development wallet
 	Foreign  []trust.Anchor // "--trust-anchor"
 	Keychain Keychain       // nil: none on this machine
+	Lang     string         // language of names and claims: "nl" (default) or "en"
+
+	fs    vfs.FS // simulated disk of tests
+	costs kdf    // cheaper ones for tests
 }
 
 // Keychain is the secret store of the operating system.
@@ -82,143 +93,264 @@ type Setup struct {
 	Dev     bool   // plain http on loopback; fixed in the store
 }
 
-// Wallet is an open, unlocked wallet.
-type Wallet struct{}
+// Wallet is an open, unlocked wallet. It is safe for concurrent use.
+type Wallet struct {
+	opts    Options
+	home    *home
+	store   *store
+	dev     bool
+	network *ledger.Network // nil: only foreign parties can be met
 
-// Create makes a new store in an empty or missing directory.
-func Create(ctx context.Context, o Options, s Setup) (*Wallet, error) { panic("wallet: not built yet") }
+	mu sync.Mutex // one journey changes cards at a time
+}
 
-// Open unlocks a store. A wrong secret is [Locked] and counts; the error says how many tries are left and until when to wait.
+// settings are what a new wallet fixes for good.
+type settings struct {
+	Network []byte    `json:"network,omitempty"`
+	Dev     bool      `json:"dev,omitempty"`
+	Made    time.Time `json:"made"`
+}
+
+const settingsName = "settings"
+
+func (o *Options) home() *home {
+	return &home{guard: newGuard(o.fs), dir: o.Dir, keychain: o.Keychain, now: o.Now}
+}
+
+// Create makes a new store in an empty or missing directory. A first try that was cut off is cleared away; anything else
+// in the directory is left alone and refused. Errors: [ErrWeakSecret], and those of the disk and the keychain.
+func Create(ctx context.Context, o Options, s Setup) (_ *Wallet, err error) {
+	harden()
+	if err := checkSecret(s.Secret, o.Keychain != nil, s.Dev); err != nil {
+		return nil, err
+	}
+	if s.Network == nil && !s.Dev {
+		return nil, errors.New("a wallet needs a network file, except in development")
+	}
+	if s.Network != nil {
+		n, err := ledger.ParseNetwork(s.Network)
+		if err != nil {
+			return nil, fmt.Errorf("network file: %w", err)
+		}
+		if n.Development && !s.Dev {
+			return nil, fmt.Errorf("network file of %q is for development only", n.Name)
+		}
+	}
+	h := o.home()
+	if err := h.makeDir(o.Dir); err != nil {
+		return nil, err
+	}
+	if err := h.checkDir(o.Dir); err != nil {
+		return nil, err
+	}
+	if err := h.clearUnfinished(); err != nil {
+		return nil, err
+	}
+	if err := h.save(h.path(unfinishedFile), true); err != nil {
+		return nil, err
+	}
+
+	costs := defaultKDF
+	if o.costs != (kdf{}) {
+		costs = o.costs
+	}
+	lock := newLockFile(costs, randomID(), isPIN(s.Secret), o.Keychain != nil)
+	h.lock = lock
+	var half []byte
+	if lock.Keychain {
+		half = make([]byte, 32)
+		rand.Read(half)
+		if err := o.Keychain.Set(keychainName(lock.ID, "half"), half); err != nil {
+			return nil, fmt.Errorf("keychain: %v", err)
+		}
+	}
+	dataKey := make([]byte, 32)
+	rand.Read(dataKey)
+	if err := lock.wrap(s.Secret, half, dataKey); err != nil {
+		return nil, err
+	}
+
+	st, err := newStore(h, dataKey)
+	if err != nil {
+		return nil, err
+	}
+	if err := st.lockStore(); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			st.close()
+		}
+	}()
+	if err := st.openDB(false); err != nil {
+		return nil, st.corrupt(err)
+	}
+	if err := h.writeAttempts(attempts{}); err != nil {
+		return nil, err
+	}
+	w := &Wallet{opts: o, home: h, store: st}
+	if err := st.commit(ctx, put(settingsName, settings{Network: s.Network, Dev: s.Dev, Made: o.Now().UTC()})); err != nil {
+		return nil, err
+	}
+	// From here on the wallet exists.
+	if err := h.writeLock(lock); err != nil {
+		return nil, err
+	}
+	if err := h.Remove(h.path(unfinishedFile)); err != nil {
+		return nil, err
+	}
+	if err := h.syncDir(o.Dir); err != nil {
+		return nil, err
+	}
+	return w, w.start()
+}
+
+// clearUnfinished removes what a first try left that never became a wallet.
+func (h *home) clearUnfinished() error {
+	names, err := h.List(h.dir)
+	if err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	if !h.exists(h.path(unfinishedFile)) || h.exists(h.path(keyFile)) {
+		return fmt.Errorf("directory %q is not empty", h.dir)
+	}
+	for _, name := range []string{storeDir, attemptsFile, generationFile, keyCopyFile} {
+		if err := h.RemoveAll(h.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// ErrNoWallet: the directory holds no wallet.
+var ErrNoWallet = errors.New("no wallet here")
+
+// Open unlocks a store. A wrong secret is [Locked] and counts; the cause is a [*LockedError] that says how many tries are
+// left and until when to wait. A store that another process has open is [Locked] too. Further errors: [ErrNoWallet],
+// [StoreCorrupt], [StoreRolledBack].
 func Open(ctx context.Context, o Options, secret string) (*Wallet, error) {
-	panic("wallet: not built yet")
+	harden()
+	h := o.home()
+	if !h.exists(o.Dir) {
+		return nil, fmt.Errorf("%q: %w", o.Dir, ErrNoWallet)
+	}
+	if err := h.checkDir(o.Dir); err != nil {
+		return nil, err
+	}
+	if err := h.readLock(); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			if h.exists(h.path(storeDir)) && !h.exists(h.path(unfinishedFile)) {
+				return nil, &Error{StoreCorrupt, errors.New("the key file is missing")}
+			}
+			return nil, fmt.Errorf("%q: %w", o.Dir, ErrNoWallet)
+		}
+		if CategoryOf(err) != "" {
+			return nil, err
+		}
+		return nil, &Error{StoreCorrupt, err}
+	}
+	st := &store{home: h}
+	if !h.exists(h.path(storeDir)) {
+		return nil, &Error{StoreCorrupt, errors.New("the store is missing")}
+	}
+	if err := st.lockStore(); err != nil {
+		return nil, err
+	}
+	w, err := unlock(h, o, secret, st.lock)
+	if err != nil {
+		h.shut(errShut)
+		return nil, errors.Join(err, st.lock.Close())
+	}
+	return w, nil
+}
+
+func unlock(h *home, o Options, secret string, lock *pebble.Lock) (*Wallet, error) {
+	dataKey, err := h.try(secret)
+	if err != nil {
+		return nil, err
+	}
+	st, err := newStore(h, dataKey)
+	if err != nil {
+		return nil, err
+	}
+	clear(dataKey)
+	st.lock = lock
+	if err := st.open(); err != nil {
+		return nil, err
+	}
+	w := &Wallet{opts: o, home: h, store: st}
+	err = h.repairLock()
+	if err == nil {
+		err = h.setOutsideGeneration(st.generation)
+	}
+	if err == nil {
+		err = w.start()
+	}
+	if err != nil {
+		st.closeDB()
+		return nil, err
+	}
+	return w, nil
+}
+
+// start reads the settings.
+func (w *Wallet) start() error {
+	data, err := w.store.get(settingsName)
+	if err != nil {
+		return err
+	}
+	var s settings
+	if err := read(data, &s); err != nil {
+		return err
+	}
+	w.dev = s.Dev
+	if s.Network != nil {
+		if w.network, err = ledger.ParseNetwork(s.Network); err != nil {
+			return &Error{StoreCorrupt, fmt.Errorf("network file: %v", err)}
+		}
+	}
+	if w.opts.Fetch == nil {
+		w.opts.Fetch = &fetch.Client{Loopback: w.dev}
+	}
+	if w.opts.Lang == "" {
+		w.opts.Lang = "nl"
+	}
+	return nil
 }
 
 // Close locks the wallet and closes the store.
-func (w *Wallet) Close() error { panic("wallet: not built yet") }
+func (w *Wallet) Close() error { return w.store.close() }
 
-// Card is a credential as people see it: one card, however many single-use copies there are.
-type Card struct {
-	ID         string         `json:"id"`
-	Type       string         `json:"type"` // vct
-	Name       string         `json:"name"`
-	Issuer     string         `json:"issuer"`
-	Registered bool           `json:"registered"`
-	Status     string         `json:"status"` // valid, expiring, expired, revoked, suspended, unknown
-	Copies     int            `json:"copies"` // unused copies left
-	Expires    time.Time      `json:"expires,omitzero"`
-	Checked    time.Time      `json:"checked,omitzero"` // when the status was last checked
-	Claims     map[string]any `json:"claims"`
+// Dev reports whether this is a development wallet.
+func (w *Wallet) Dev() bool { return w.dev }
+
+// RollbackNoticed reports whether an old copy of the store put back would be noticed. Without a keychain nothing outside
+// the directory remembers how far the wallet was, and people should be told so.
+func (w *Wallet) RollbackNoticed() bool { return w.home.lock.Keychain }
+
+// ChangeSecret replaces the PIN or passphrase. The old one is checked, and counted, like in [Open]. After a crash one of
+// the two works. Errors: [Locked], [ErrWeakSecret].
+func (w *Wallet) ChangeSecret(ctx context.Context, old, secret string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := checkSecret(secret, w.home.lock.Keychain, w.dev); err != nil {
+		return err
+	}
+	dataKey, err := w.home.try(old)
+	if err != nil {
+		return err
+	}
+	defer clear(dataKey)
+	half, err := w.home.half()
+	if err != nil {
+		return err
+	}
+	l := newLockFile(w.home.lock.KDF, w.home.lock.ID, isPIN(secret), w.home.lock.Keychain)
+	if err := l.wrap(secret, half, dataKey); err != nil {
+		return err
+	}
+	return w.home.writeLock(l)
 }
-
-// Cards lists the cards, newest first.
-func (w *Wallet) Cards(ctx context.Context) ([]Card, error) { panic("wallet: not built yet") }
-
-// Issuance is an offer before it is accepted.
-type Issuance struct {
-	Issuer     string // registered name, or the address of an unregistered one
-	Registered bool
-	Types      []string           // names of what is offered
-	TxCode     *openid4vci.TxCode // not nil: a code from paper is needed; never set for an untrusted issuer
-}
-
-// Receive opens an offer link. Errors by category: issuer_untrusted, request_malformed, endpoint_refused, network.
-func (w *Wallet) Receive(ctx context.Context, link string) (*Issuance, error) {
-	panic("wallet: not built yet")
-}
-
-// Fetch redeems the code and fetches the batch; the cards can then be looked at but are not stored yet.
-func (i *Issuance) Fetch(ctx context.Context, txCode string) ([]Card, error) {
-	panic("wallet: not built yet")
-}
-
-// Accept stores what was fetched and tells the issuer; Decline forgets it.
-func (i *Issuance) Accept(ctx context.Context) ([]Card, error) { panic("wallet: not built yet") }
-
-// Decline drops the offer.
-func (i *Issuance) Decline(ctx context.Context) error { panic("wallet: not built yet") }
-
-// Disclosure is a request before it is answered: who asks what and why, and which cards match.
-type Disclosure struct {
-	Verifier   string
-	Registered bool
-	Purpose    trust.Text
-	LegalBasis string
-	KeepDays   int
-	Extra      []string // claims outside the registered purpose, as people read them
-	Sets       []Set    // what can be answered; empty: no match
-}
-
-// Set is one choice to make.
-type Set struct {
-	Required bool
-	Options  []Option
-}
-
-// Option is one way to satisfy a set.
-type Option struct {
-	ID      string
-	Answers []Answer // one for each credential query
-}
-
-// Answer is a credential query with the cards that match.
-type Answer struct {
-	Query string
-	Cards []Match
-}
-
-// Match is a card and the claims it would share.
-type Match struct {
-	Card   Card
-	Claims []Claim
-}
-
-// Claim is a claim that would be shared.
-type Claim struct {
-	Path  string
-	Value any
-}
-
-// Choice says what to share. The zero value is the smallest answer with the first matching cards.
-type Choice struct {
-	Options []string          // ids, at most one for each set
-	Cards   map[string]string // query id -> card id
-	// AllowExtra goes on although claims lie outside the registered purpose; AllowUnregistered although the verifier stands in no register.
-	AllowExtra        bool
-	AllowUnregistered bool
-}
-
-// Present opens a request link. Errors by category: request_*, endpoint_refused, network. A request that nothing matches is returned with
-// empty Sets and can only be refused.
-func (w *Wallet) Present(ctx context.Context, link string) (*Disclosure, error) {
-	panic("wallet: not built yet")
-}
-
-// Share sends the answer and uses up one copy of each card. It returns where the verifier wants the browser to go ("" if nowhere).
-func (d *Disclosure) Share(ctx context.Context, c Choice) (redirect string, err error) {
-	panic("wallet: not built yet")
-}
-
-// Refuse tells the verifier access_denied, in the same words for "declined" and "no match".
-func (d *Disclosure) Refuse(ctx context.Context) error { panic("wallet: not built yet") }
-
-// Entry is a line of the history. It names claims, never their values.
-type Entry struct {
-	Time       time.Time `json:"time"`
-	Kind       string    `json:"kind"` // received, shared, refused, failed, revoked, deleted
-	Party      string    `json:"party"`
-	Registered bool      `json:"registered"`
-	Purpose    string    `json:"purpose,omitempty"`
-	Card       string    `json:"card,omitempty"`
-	Claims     []string  `json:"claims,omitempty"`
-	Extra      []string  `json:"extra,omitempty"` // shared although outside the registered purpose
-	Outcome    string    `json:"outcome"`         // ok or a category
-}
-
-// History lists entries, newest first.
-func (w *Wallet) History(ctx context.Context) ([]Entry, error) { panic("wallet: not built yet") }
-
-// Refresh looks up the status of every card.
-func (w *Wallet) Refresh(ctx context.Context) ([]Card, error) { panic("wallet: not built yet") }
-
-// Delete removes a card and destroys its keys; the history stays.
-func (w *Wallet) Delete(ctx context.Context, cardID string) error { panic("wallet: not built yet") }

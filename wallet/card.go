@@ -1,0 +1,314 @@
+package wallet
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/zegel-id/zegel/pkg/did"
+	"github.com/zegel-id/zegel/pkg/jose"
+	"github.com/zegel-id/zegel/pkg/openid4vci"
+	"github.com/zegel-id/zegel/pkg/sdjwt"
+	"github.com/zegel-id/zegel/pkg/statuslist"
+)
+
+// Card is a credential as people see it: one card, however many single-use copies there are.
+type Card struct {
+	ID         string         `json:"id"`
+	Type       string         `json:"type"` // vct
+	Name       string         `json:"name"`
+	Issuer     string         `json:"issuer"`
+	Registered bool           `json:"registered"`
+	Status     string         `json:"status"` // valid, expiring, expired, revoked, suspended, unknown
+	Copies     int            `json:"copies"` // unused copies left
+	Expires    time.Time      `json:"expires,omitzero"`
+	Checked    time.Time      `json:"checked,omitzero"` // when the status was last checked
+	Claims     map[string]any `json:"claims"`
+	// Reusable: a foreign issuer gave one copy only, which is shown again and again; those who see it can tell that it
+	// is the same card.
+	Reusable bool `json:"reusable,omitempty"`
+}
+
+// expiring is how long before its end a card says so.
+const expiring = 30 * 24 * time.Hour
+
+// tolerance for the end of a card, as the verifier's.
+const tolerance = 60 * time.Second
+
+const (
+	cardPrefix = "card/"
+	copyPrefix = "copy/"
+	seenPrefix = "seen/"
+	factPrefix = "proof/"
+)
+
+// cardRecord is a card as stored. What is secret or large is in its copies.
+type cardRecord struct {
+	ID         string               `json:"id"`
+	Type       string               `json:"type"`
+	Config     string               `json:"config"`
+	Source     string               `json:"source"` // credential issuer identifier
+	Names      []openid4vci.Display `json:"names,omitempty"`
+	ClaimNames []claimName          `json:"claim_names,omitempty"`
+	Issuer     issuerRecord         `json:"issuer"`
+	Claims     map[string]any       `json:"claims"`  // all but those that differ between copies
+	Subject    map[string]any       `json:"subject"` // those about the person
+	Received   time.Time            `json:"received"`
+	Expires    time.Time            `json:"expires,omitzero"`
+	Status     string               `json:"status"`
+	Checked    time.Time            `json:"checked,omitzero"`
+	KeyIDs     [][]byte             `json:"key_ids,omitempty"` // authority key identifiers
+	Copies     []copyState          `json:"copies"`
+}
+
+type claimName struct {
+	Path    sdjwt.Path           `json:"path"`
+	Display []openid4vci.Display `json:"display"`
+}
+
+type issuerRecord struct {
+	DID        did.DID `json:"did,omitempty"`
+	Name       string  `json:"name"`
+	Registered bool    `json:"registered"`
+	Subject    []byte  `json:"subject,omitempty"` // raw subject of a foreign issuer's certificate
+}
+
+// same reports whether two issuers are one party.
+func (i issuerRecord) same(o issuerRecord) bool {
+	if i.Registered || o.Registered {
+		return i.Registered == o.Registered && i.DID == o.DID
+	}
+	return i.DID == o.DID && string(i.Subject) == string(o.Subject)
+}
+
+type copyState struct {
+	ID     string          `json:"id"`
+	Used   bool            `json:"used,omitempty"`
+	Status *statuslist.Ref `json:"status,omitempty"`
+}
+
+// copyRecord is a single-use copy with its private key.
+type copyRecord struct {
+	Key        []byte `json:"key"` // PKCS #8
+	Credential string `json:"credential"`
+}
+
+// read decodes a record of the store.
+func read(data []byte, v any) error {
+	if data == nil {
+		return &Error{StoreCorrupt, errors.New("a record is missing")}
+	}
+	if err := jose.Unmarshal(data, v); err != nil {
+		return &Error{StoreCorrupt, fmt.Errorf("a record does not parse: %v", err)}
+	}
+	return nil
+}
+
+func (r *cardRecord) unused() int {
+	n := 0
+	for _, c := range r.Copies {
+		if !c.Used {
+			n++
+		}
+	}
+	return n
+}
+
+// reusable: an issuer outside the register that hands out one copy leaves no choice. A registered batch is never reused
+// without being asked.
+func (r *cardRecord) reusable() bool { return !r.Issuer.Registered && len(r.Copies) == 1 }
+
+func (r *cardRecord) expired(now time.Time) bool {
+	return !r.Expires.IsZero() && now.After(r.Expires.Add(tolerance))
+}
+
+func (r *cardRecord) card(lang string, now time.Time) Card {
+	c := Card{
+		ID: r.ID, Type: r.Type, Name: displayName(r.Names, lang, r.Type), Issuer: r.Issuer.Name, Registered: r.Issuer.Registered,
+		Status: r.Status, Copies: r.unused(), Expires: r.Expires, Checked: r.Checked, Claims: r.Subject, Reusable: r.reusable(),
+	}
+	switch {
+	case r.Status == "revoked":
+	case r.expired(now):
+		c.Status = "expired"
+	case r.Status == "valid" && !r.Expires.IsZero() && now.Add(expiring).After(r.Expires):
+		c.Status = "expiring"
+	}
+	return c
+}
+
+// label names a claim for people; without a name of the issuer it is the path.
+func (r *cardRecord) label(path sdjwt.Path, lang string) string {
+	for _, n := range r.ClaimNames {
+		if slices.Equal(n.Path, path) {
+			return displayName(n.Display, lang, path.String())
+		}
+	}
+	return safe(path.String(), 120)
+}
+
+func displayName(displays []openid4vci.Display, lang, fallback string) string {
+	best := ""
+	for _, d := range displays {
+		language, _, _ := strings.Cut(strings.ToLower(d.Locale), "-")
+		if d.Name != "" && (best == "" || language == lang) {
+			best = d.Name
+			if language == lang {
+				break
+			}
+		}
+	}
+	if best == "" {
+		best = fallback
+	}
+	return safe(best, 120)
+}
+
+// safe makes a text of somebody else fit for a screen: no control or direction characters, no line breaks, not too long.
+func safe(s string, limit int) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case r == utf8.RuneError || !unicode.IsPrint(r):
+			return -1 // control, format and direction characters are not printable
+		}
+		return r
+	}, s)
+	s = strings.Join(strings.Fields(s), " ")
+	if utf8.RuneCountInString(s) > limit {
+		s = string([]rune(s)[:limit-1]) + "…"
+	}
+	return s
+}
+
+// records returns all cards, newest first.
+func (w *Wallet) records() ([]*cardRecord, error) {
+	var all []*cardRecord
+	for _, name := range w.store.list(cardPrefix) {
+		r, err := w.record(strings.TrimPrefix(name, cardPrefix))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	slices.SortStableFunc(all, func(a, b *cardRecord) int { return b.Received.Compare(a.Received) })
+	return all, nil
+}
+
+// ErrNoCard: there is no card with this id.
+var ErrNoCard = errors.New("no such card")
+
+func (w *Wallet) record(id string) (*cardRecord, error) {
+	data, err := w.store.get(cardPrefix + id)
+	if err != nil {
+		return nil, err
+	}
+	if data == nil {
+		return nil, fmt.Errorf("%w: %q", ErrNoCard, id)
+	}
+	r := new(cardRecord)
+	if err := read(data, r); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Cards lists the cards, newest first.
+func (w *Wallet) Cards(ctx context.Context) ([]Card, error) {
+	records, err := w.records()
+	if err != nil {
+		return nil, err
+	}
+	return w.cards(records), nil
+}
+
+func (w *Wallet) cards(records []*cardRecord) []Card {
+	cards := []Card{}
+	for _, r := range records {
+		cards = append(cards, r.card(w.opts.Lang, w.opts.Now()))
+	}
+	return cards
+}
+
+// Delete removes a card and destroys its keys; the history stays. Error: [ErrNoCard].
+func (w *Wallet) Delete(ctx context.Context, cardID string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r, err := w.record(cardID)
+	if err != nil {
+		return err
+	}
+	writes := []write{{name: cardPrefix + r.ID}}
+	for _, c := range r.Copies {
+		writes = append(writes, write{name: copyName(r.ID, c.ID)})
+	}
+	writes = append(writes, w.entry(Entry{
+		Kind: "deleted", Party: r.Issuer.Name, Registered: r.Issuer.Registered, Card: displayName(r.Names, w.opts.Lang, r.Type), Outcome: "ok",
+	}))
+	if err := w.store.commit(ctx, writes...); err != nil {
+		return err
+	}
+	return w.store.purge(ctx)
+}
+
+func copyName(card, id string) string { return copyPrefix + card + "/" + id }
+
+// Entry is a line of the history. It names claims, never their values.
+type Entry struct {
+	Time       time.Time `json:"time"`
+	Kind       string    `json:"kind"` // received, shared, refused, failed, revoked, deleted
+	Party      string    `json:"party"`
+	Registered bool      `json:"registered"`
+	Purpose    string    `json:"purpose,omitempty"`
+	Card       string    `json:"card,omitempty"`
+	Claims     []string  `json:"claims,omitempty"`
+	Extra      []string  `json:"extra,omitempty"` // shared although outside the registered purpose
+	Outcome    string    `json:"outcome"`         // ok or a category
+}
+
+const historyPrefix = "history/"
+
+// entry makes the next line of the history. The caller holds mu until it is committed.
+func (w *Wallet) entry(e Entry) write {
+	next := 1
+	if names := w.store.list(historyPrefix); len(names) > 0 {
+		fmt.Sscanf(names[len(names)-1], historyPrefix+"%d", &next)
+		next++
+	}
+	e.Time = w.opts.Now().UTC().Truncate(time.Second)
+	return put(fmt.Sprintf("%s%012d", historyPrefix, next), e)
+}
+
+// note commits one line of the history by itself. A line that cannot be written hides nothing: the error of what it is
+// about is what the person gets to see.
+func (w *Wallet) note(ctx context.Context, e Entry) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.store.commit(context.WithoutCancel(ctx), w.entry(e))
+}
+
+// History lists entries, newest first.
+func (w *Wallet) History(ctx context.Context) ([]Entry, error) {
+	names := w.store.list(historyPrefix)
+	slices.Reverse(names)
+	entries := []Entry{}
+	for _, name := range names {
+		data, err := w.store.get(name)
+		if err != nil {
+			return nil, err
+		}
+		var e Entry
+		if err := json.Unmarshal(data, &e); err != nil {
+			return nil, &Error{StoreCorrupt, fmt.Errorf("history: %v", err)}
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
+}
