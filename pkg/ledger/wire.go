@@ -5,7 +5,8 @@ import "github.com/zegel-id/zegel/pkg/did"
 // The read and write interface of a node, below its base URL. Nothing in an answer counts because a node said it:
 // what must be true is in a [Bundle] or hangs on a proven value. Heights are decimal, hashes and keys lower-case hex.
 //
-//	GET /v1/proof?key=<hex>&key=<hex>…&from=<trusted height>
+//	GET /v1/proof?key=<hex>,<hex>,…&from=<trusted height>
+//		(one parameter with commas: repeated parameters are refused everywhere, and a query has at most 8 KiB)
 //		→ 200 application/cbor, an encoded [BundleContent]. At most [MaxProofKeys] keys, each at most 256 bytes. The
 //		node waits up to 2 s for the header that signs the newest state. 400 bad parameters, 404 from is not on this
 //		chain or no longer kept, 503 with Retry-After while there is no provable height yet.
