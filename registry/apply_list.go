@@ -1,0 +1,202 @@
+package registry
+
+import (
+	"crypto/sha256"
+	"slices"
+	"sync"
+
+	"github.com/zegel-id/zegel/pkg/ledger"
+	"github.com/zegel-id/zegel/pkg/statuslist"
+)
+
+// Limits of status lists.
+const (
+	maxListSize = 2 << 20 // bytes of one list: 16 million cards of one bit
+	maxLists    = 4096    // of the network, since mirrors follow them all
+	maxLifetime = 20 * 366 * 24 * 60 * 60
+)
+
+// createList makes a list in which every entry is valid.
+func createList(o *overlay, t *transaction, b *block) *refusal {
+	m := *t.CreateList
+	if m.Root != nil || m.Height != 0 {
+		return refuse(ledger.Malformed, "list %q holds what the chain sets", m.URI)
+	}
+	if err := m.Check(); err != nil {
+		return refuseForm(err)
+	}
+	if m.Chunks() > maxListSize/ledger.ChunkSize {
+		return refuse(ledger.TooLarge, "list of %d chunks", m.Chunks())
+	}
+	if m.Owner != "" && m.Owner != t.Sender {
+		return refuse(ledger.Unauthorized, "%q cannot make a list for %q", t.Sender, m.Owner)
+	}
+	if !mayIssue(o, t, b) {
+		return refuse(ledger.Unauthorized, "%q is not accredited to issue", t.Sender)
+	}
+	if m.Expiry <= b.seconds() || m.Expiry > b.seconds()+maxLifetime {
+		return refuse(ledger.Policy, "list expires at %d", m.Expiry)
+	}
+	key := ledger.KeyList(m.URI)
+	if o.value(key) != nil {
+		return refuse(ledger.Conflict, "list %q exists", m.URI)
+	}
+	x := o.index()
+	if len(x.Lists) >= maxLists {
+		return refuse(ledger.TooLarge, "the network has %d lists", len(x.Lists))
+	}
+	at, _ := slices.BinarySearch(x.Lists, m.URI)
+	x.Lists = slices.Insert(x.Lists, at, m.URI)
+	o.store(ledger.KeyIndex(), x)
+
+	hashes := make([][]byte, m.Chunks())
+	for i := range hashes {
+		hashes[i] = emptyChunk
+	}
+	m.Owner, m.Height, m.Root = t.Sender, b.height, ledger.ListRootOfHashes(hashes)
+	b.hashes.put(m.Root, hashes)
+	o.store(key, m)
+	return nil
+}
+
+// setStatus sets entries of a list. Revoked is for good.
+func setStatus(o *overlay, t *transaction, b *block) *refusal {
+	c := t.SetStatus
+	if n := len(c.Indices); n == 0 || n%ledger.StatusBatch != 0 || n != len(c.Values) {
+		return refuse(ledger.Malformed, "%d entries, a change sets %d or a multiple", n, ledger.StatusBatch)
+	}
+	key := ledger.KeyList(c.URI)
+	var m ledger.ListMeta
+	if !o.load(key, &m) {
+		return refuse(ledger.UnknownObject, "list %q", c.URI)
+	}
+	if m.Owner != t.Sender {
+		return refuse(ledger.Unauthorized, "list %q is not of %q", c.URI, t.Sender)
+	}
+	if m.Expiry <= b.seconds() {
+		return refuse(ledger.TerminalState, "list %q has expired", c.URI)
+	}
+	hashes := o.chunkHashes(key, &m, b.hashes)
+	if o.failed != nil {
+		return refuse(ledger.UnknownObject, "list %q cannot be read", c.URI)
+	}
+	hashes = slices.Clone(hashes)
+	per := uint64(8 * ledger.ChunkSize / m.Bits)
+	for i := 0; i < len(c.Indices); {
+		// Indices ascend, so that all of one chunk stand together.
+		n := c.Indices[i] / per
+		if n >= uint64(len(hashes)) {
+			return refuse(ledger.Malformed, "index %d, the list has %d", c.Indices[i], m.Size)
+		}
+		chunk := o.chunk(key, int(n))
+		for ; i < len(c.Indices) && c.Indices[i]/per == n; i++ {
+			if r := setEntry(chunk, m.Bits, c.Indices[i]%per, statuslist.Status(c.Values[i])); r != nil {
+				return refuse(r.code, "index %d: %s", c.Indices[i], r.text)
+			}
+		}
+		hashes[n] = ledger.ChunkHash(chunk)
+		// A chunk can only be zero again after a suspension; then it stays in the state as it is.
+		if string(hashes[n]) != string(emptyChunk) || o.value(chunkKey(key, int(n))) != nil {
+			o.set(chunkKey(key, int(n)), chunk)
+		}
+	}
+	m.Root, m.Height = ledger.ListRootOfHashes(hashes), b.height
+	b.hashes.put(m.Root, hashes)
+	o.store(key, m)
+	return nil
+}
+
+// setEntry changes one entry of a chunk.
+func setEntry(chunk []byte, bits int, index uint64, s statuslist.Status) *refusal {
+	if s > statuslist.Suspended || int(s) >= 1<<bits {
+		return refuse(ledger.Policy, "status %d in a list of %d bits", s, bits)
+	}
+	per := uint64(8 / bits)
+	shift := int(index%per) * bits
+	mask := byte(1<<bits-1) << shift
+	at := &chunk[index/per]
+	if now := statuslist.Status(*at & mask >> shift); now == statuslist.Invalid && s != now {
+		return refuse(ledger.TerminalState, "revoked is for good")
+	}
+	*at = *at&^mask | byte(s)<<shift
+	return nil
+}
+
+// chunk returns a copy of one chunk.
+func (o *overlay) chunk(list ledger.Key, n int) []byte { return readChunk(o.value(chunkKey(list, n))) }
+
+func readChunk(stored []byte) []byte {
+	chunk := make([]byte, ledger.ChunkSize)
+	copy(chunk, stored)
+	return chunk
+}
+
+var emptyChunk = ledger.ChunkHash(make([]byte, ledger.ChunkSize))
+
+// chunkHashes returns the hashes of all chunks of a list; do not change them.
+func (o *overlay) chunkHashes(list ledger.Key, m *ledger.ListMeta, cache *hashCache) [][]byte {
+	hashes, err := chunkHashes(o, list, m, cache)
+	if err != nil {
+		o.fail(err)
+	}
+	return hashes
+}
+
+func chunkHashes(from view, list ledger.Key, m *ledger.ListMeta, cache *hashCache) ([][]byte, error) {
+	if known := cache.get(m.Root); known != nil {
+		return known, nil
+	}
+	hashes := make([][]byte, m.Chunks())
+	for i := range hashes {
+		stored, err := from.get(chunkKey(list, i))
+		if err != nil {
+			return nil, err
+		}
+		hashes[i] = emptyChunk
+		if stored != nil {
+			hashes[i] = ledger.ChunkHash(stored)
+		}
+	}
+	cache.put(m.Root, hashes)
+	return hashes, nil
+}
+
+// hashCache remembers the chunk hashes under list roots, so that a change costs its changed chunks and not the list.
+// What it says follows from the root alone, so it cannot make two nodes differ.
+type hashCache struct {
+	mu       sync.Mutex
+	new, old map[[sha256.Size]byte][][]byte
+}
+
+// hashCacheSize is how many lists one of the two generations holds: at most 64 KiB each.
+const hashCacheSize = 128
+
+func (c *hashCache) get(root []byte) [][]byte {
+	if len(root) != sha256.Size {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	key := [sha256.Size]byte(root)
+	if h, ok := c.new[key]; ok {
+		return h
+	}
+	h, ok := c.old[key]
+	if ok {
+		c.insert(key, h)
+	}
+	return h
+}
+
+func (c *hashCache) put(root []byte, hashes [][]byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.insert([sha256.Size]byte(root), hashes)
+}
+
+func (c *hashCache) insert(key [sha256.Size]byte, hashes [][]byte) {
+	if c.new == nil || len(c.new) >= hashCacheSize {
+		c.old, c.new = c.new, map[[sha256.Size]byte][][]byte{}
+	}
+	c.new[key] = hashes
+}

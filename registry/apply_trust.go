@@ -1,0 +1,133 @@
+package registry
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"github.com/zegel-id/zegel/pkg/ledger"
+	"github.com/zegel-id/zegel/pkg/trust"
+)
+
+// Limits of values that hold many things, so that a proof of them fits into a bundle.
+const (
+	maxAccreditations = 64        // of one subject
+	maxAnchors        = 64        // of the network
+	maxValue          = 128 << 10 // bytes
+)
+
+// accredit says that an organisation may issue or ask.
+func accredit(o *overlay, t *transaction, b *block) *refusal {
+	a := *t.Accredit
+	if a.GrantedBy != "" || a.EndedAt != 0 || a.Distrust {
+		return refuse(ledger.Malformed, "accreditation %q holds what the chain sets", a.ID)
+	}
+	if _, err := a.Trust(); err != nil {
+		return refuseForm(err)
+	}
+	if r := govern(o, t); r != nil {
+		return r
+	}
+	for _, s := range append(slices.Sorted(values(a.Purpose)), a.Name, a.LegalBasis) {
+		if what := personal(s); what != "" {
+			return refuse(ledger.Policy, "accreditation %q: a text holds what looks like %s", a.ID, what)
+		}
+	}
+	subject, exists := o.record(a.Subject)
+	if !exists {
+		return refuse(ledger.UnknownObject, "subject %q", a.Subject)
+	}
+	if subject.Deactivated {
+		return refuse(ledger.TerminalState, "%q is deactivated", a.Subject)
+	}
+	all := o.accreditations(a.Subject)
+	at, found := findAccreditation(all, a.ID)
+	if found {
+		return refuse(ledger.Conflict, "accreditation %q of %q exists", a.ID, a.Subject)
+	}
+	if len(all) == maxAccreditations {
+		return refuse(ledger.TooLarge, "%q has %d accreditations", a.Subject, len(all))
+	}
+	a.GrantedBy = t.Sender
+	key := ledger.KeyAccreditations(a.Subject)
+	o.store(key, slices.Insert(all, at, a))
+	if n := len(o.value(key)); n > maxValue {
+		return refuse(ledger.TooLarge, "the accreditations of %q would take %d bytes", a.Subject, n)
+	}
+	if o.vouch(a.Subject) {
+		if n := o.guests(); n > 0 {
+			o.store([]byte(keyGuests), n-1)
+		}
+	}
+	return nil
+}
+
+func findAccreditation(all []ledger.Accreditation, id string) (int, bool) {
+	return slices.BinarySearchFunc(all, id, func(a ledger.Accreditation, id string) int { return strings.Compare(a.ID, id) })
+}
+
+// withdraw ends an accreditation at the time of the block. One that ended without distrust may still be distrusted.
+func withdraw(o *overlay, t *transaction, b *block) *refusal {
+	w := t.Withdraw
+	if r := govern(o, t); r != nil {
+		return r
+	}
+	all := o.accreditations(w.Subject)
+	at, found := findAccreditation(all, w.ID)
+	if !found {
+		return refuse(ledger.UnknownObject, "accreditation %q of %q", w.ID, w.Subject)
+	}
+	a := &all[at]
+	switch {
+	case a.EndedAt == 0:
+		a.EndedAt = b.seconds()
+	case !w.Distrust || a.Distrust:
+		return refuse(ledger.TerminalState, "accreditation %q of %q has ended", w.ID, w.Subject)
+	}
+	a.Distrust = w.Distrust
+	o.store(ledger.KeyAccreditations(w.Subject), all)
+	return nil
+}
+
+// mayIssue says whether the sender has an accreditation to issue at the time of the block.
+func mayIssue(o *overlay, t *transaction, b *block) bool {
+	return slices.ContainsFunc(o.accreditations(t.Sender), func(a ledger.Accreditation) bool {
+		return a.Use == trust.Issue && a.EndedAt == 0 && a.From <= b.seconds() && b.seconds() < a.Until
+	})
+}
+
+// putAnchor adds an X.509 anchor or changes the scope of one.
+func putAnchor(o *overlay, t *transaction, b *block) *refusal {
+	if r := govern(o, t); r != nil {
+		return r
+	}
+	return storeAnchor(o, t.Anchor)
+}
+
+func storeAnchor(o *overlay, a *ledger.Anchor) *refusal {
+	parsed, err := a.Trust()
+	if err != nil {
+		return refuseForm(err)
+	}
+	if !parsed.Certificate.IsCA || !bytes.Equal(parsed.Certificate.Raw, a.Certificate) {
+		return refuse(ledger.Malformed, "anchor %q is not the certificate of an authority", a.ID)
+	}
+	var all []ledger.Anchor
+	o.load(ledger.KeyAnchors(), &all)
+	at, found := slices.BinarySearchFunc(all, a.ID, func(x ledger.Anchor, id string) int { return strings.Compare(x.ID, id) })
+	switch {
+	case found && !bytes.Equal(all[at].Certificate, a.Certificate):
+		return refuse(ledger.Conflict, "anchor %q is another certificate", a.ID)
+	case found:
+		all[at] = *a
+	case len(all) == maxAnchors:
+		return refuse(ledger.TooLarge, "the network has %d anchors", len(all))
+	default:
+		all = slices.Insert(all, at, *a)
+	}
+	o.store(ledger.KeyAnchors(), all)
+	if n := len(o.value(ledger.KeyAnchors())); n > maxValue {
+		return refuse(ledger.TooLarge, "the anchors would take %d bytes", n)
+	}
+	return nil
+}

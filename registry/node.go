@@ -1,0 +1,232 @@
+package registry
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	cfg "github.com/cometbft/cometbft/config"
+	"github.com/cometbft/cometbft/crypto/ed25519"
+	"github.com/cometbft/cometbft/mempool"
+	cmt "github.com/cometbft/cometbft/node"
+	"github.com/cometbft/cometbft/p2p"
+	"github.com/cometbft/cometbft/privval"
+	"github.com/cometbft/cometbft/proxy"
+	sm "github.com/cometbft/cometbft/state"
+	"github.com/cometbft/cometbft/store"
+	"github.com/cometbft/cometbft/types"
+	dbm "github.com/cosmos/iavl/db"
+
+	"github.com/zegel-id/zegel/pkg/ledger"
+)
+
+// Config of a node.
+type Config struct {
+	Dir    string // CometBFT home and state
+	Listen string // p2p address, as "tcp://127.0.0.1:26656"; empty: what node.toml says, else a free loopback port
+	Logger *slog.Logger
+}
+
+// stale is how old the newest header may be at a start before the node makes new blocks at once.
+const stale = 5 * time.Second
+
+// Node is a running node.
+type Node struct {
+	cfg    Config
+	app    *App
+	lock   *os.File
+	comet  *cmt.Node
+	pool   mempool.Mempool
+	blocks *store.BlockStore
+	states sm.Store
+	only   bool // the one validator
+
+	waiting atomic.Int64
+	closed  chan struct{}
+}
+
+// Open starts the node in dir and returns when it can prove its state, or when ctx ends.
+func Open(ctx context.Context, c Config) (_ *Node, err error) {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	settings, err := loadSettings(filepath.Join(c.Dir, configFile))
+	if err != nil {
+		return nil, err
+	}
+	if c.Listen != "" {
+		settings.Listen = c.Listen
+	}
+	n := &Node{cfg: c, closed: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.Close())
+		}
+	}()
+	if n.lock, err = lock(c.Dir); err != nil {
+		return nil, err
+	}
+	signer, err := loadSigner(c.Dir)
+	if err != nil {
+		return nil, err
+	}
+	key, err := p2p.LoadNodeKey(filepath.Join(c.Dir, nodeKeyFile))
+	if err != nil {
+		return nil, err
+	}
+	db, err := dbm.NewDB("registry", "goleveldb", filepath.Join(c.Dir, dataDir))
+	if err != nil {
+		return nil, err
+	}
+	state, err := openState(db)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	if n.app, err = newApp(state, c.Logger, time.Now); err != nil {
+		return nil, errors.Join(err, state.close())
+	}
+	comet := cometConfig(c.Dir, settings)
+	if err := comet.ValidateBasic(); err != nil {
+		return nil, err
+	}
+	n.comet, err = cmt.NewNodeWithContext(ctx, comet, signer, key, proxy.NewLocalClientCreator(n.app),
+		cmt.DefaultGenesisDocProviderFunc(comet), cfg.DefaultDBProvider, cmt.DefaultMetricsProvider(comet.Instrumentation),
+		cometLogger{c.Logger})
+	if err != nil {
+		return nil, err
+	}
+	if err := n.prepare(signer); err != nil {
+		return nil, err
+	}
+	if err := n.comet.Start(); err != nil {
+		return nil, err
+	}
+	return n, n.awake(ctx)
+}
+
+// prepare looks at what is stored before the node takes part.
+func (n *Node) prepare(signer *privval.FilePV) error {
+	env, err := n.comet.ConfigureRPC()
+	if err != nil {
+		return err
+	}
+	n.pool, n.blocks = n.comet.Mempool(), n.comet.BlockStore()
+	n.states = env.StateStore
+	if err := checkSigner(n.blocks, signer); err != nil {
+		return err
+	}
+	height := n.app.state.snapshot().height
+	if meta := n.blocks.LoadBlockMeta(height); height > 0 && meta != nil {
+		n.app.state.setTime(meta.Header.Time)
+		n.app.resetCheck()
+	}
+	validators, err := n.states.LoadValidators(max(1, height))
+	if err != nil {
+		return err
+	}
+	n.only = validators.Size() == 1 && validators.HasAddress(signer.Key.Address)
+	return nil
+}
+
+// checkSigner refuses a signer that knows less than it signed, as after its file was restored from a backup: it could
+// sign a second, different block at the same height.
+func checkSigner(blocks *store.BlockStore, signer *privval.FilePV) error {
+	known := signer.LastSignState.Height
+	for h := blocks.Height(); h > known && h >= blocks.Base() && h > blocks.Height()-10_000; h-- {
+		commit := blocks.LoadBlockCommit(h)
+		if commit == nil {
+			commit = blocks.LoadSeenCommit(h)
+		}
+		if commit == nil {
+			continue
+		}
+		for _, sig := range commit.Signatures {
+			if sig.BlockIDFlag != types.BlockIDFlagAbsent && string(sig.ValidatorAddress) == string(signer.Key.Address) {
+				return fmt.Errorf("%s says that the validator signed up to height %d, but it signed height %d; "+
+					"the file is older than the blocks: restore the newest one, or give the validator a new key", signerState, known, h)
+			}
+		}
+	}
+	return nil
+}
+
+// awake waits until the node has something to prove. The one validator of a network that slept makes fresh blocks.
+func (n *Node) awake(ctx context.Context) error {
+	first := int64(2) // the header of block 2 signs the state after block 1
+	if s := n.app.state.snapshot(); n.only && s.height >= 2 && time.Since(s.time) > stale {
+		const blocks = 2 // the first still carries the time of the commit before the sleep
+		n.app.poked.want(blocks)
+		first = s.height + blocks
+		if err := n.pool.CheckTx(append(pokeMark, rand.Text()...), nil, mempool.TxInfo{}); err != nil {
+			return fmt.Errorf("make a fresh block: %w", err)
+		}
+	}
+	return n.until(ctx, func() bool { return n.app.state.snapshot().height >= first })
+}
+
+// until waits for a block that makes ok true.
+func (n *Node) until(ctx context.Context, ok func() bool) error {
+	for {
+		_, stir := n.app.feed.changes(0)
+		if ok() {
+			return nil
+		}
+		select {
+		case <-stir:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-n.closed:
+			return errors.New("node closed")
+		}
+	}
+}
+
+// Close stops the node cleanly.
+func (n *Node) Close() error {
+	select {
+	case <-n.closed:
+		return nil
+	default:
+		close(n.closed)
+	}
+	var errs []error
+	if n.comet != nil && n.comet.IsRunning() {
+		errs = append(errs, n.comet.Stop())
+		n.comet.Wait()
+	}
+	if n.app != nil {
+		errs = append(errs, n.app.state.close())
+	}
+	if n.lock != nil {
+		errs = append(errs, n.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Network returns the network file for the newest block with these node URLs.
+func (n *Node) Network(nodes []string) (*ledger.Network, error) {
+	height := n.app.state.snapshot().height
+	lb, err := n.light(height)
+	if err != nil {
+		return nil, err
+	}
+	file := &ledger.Network{
+		Name: n.app.chain.Network, ChainID: n.app.chain.ChainID,
+		Height: lb.Height, Hash: hex.EncodeToString(lb.Hash()), Time: lb.Time.UTC(), Nodes: nodes,
+	}
+	for _, v := range lb.ValidatorSet.Validators {
+		key, ok := v.PubKey.(ed25519.PubKey)
+		if !ok {
+			return nil, fmt.Errorf("validator key of type %q", v.PubKey.Type())
+		}
+		file.Validators = append(file.Validators, ledger.NetworkValidator{PubKey: key.Bytes(), Power: v.VotingPower})
+	}
+	return file, nil
+}

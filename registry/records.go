@@ -1,0 +1,95 @@
+package registry
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/zegel-id/zegel/pkg/did"
+	"github.com/zegel-id/zegel/pkg/ledger"
+)
+
+// Keys of what only the nodes read. The public ones are in pkg/ledger; these begin with a byte that none of those has.
+const (
+	keyChain   = "\xffchain"   // chainRecord
+	keyMembers = "\xffmembers" // []did.DID, sorted
+	keyBorn    = "\xffborn"    // time of the first block
+	keyGuests  = "\xffguests"  // how many DIDs nobody vouched for
+	keyTurns   = "\xffturns"   // []int64, heights whose validator set is not the one before
+	chunkKind  = "\xfe"
+)
+
+// chainRecord says which network the state belongs to.
+type chainRecord struct {
+	Network string `cbor:"1,keyasint"`
+	ChainID string `cbor:"2,keyasint"`
+}
+
+// chunkKey holds one chunk of a status list. A chunk that is all zero is absent.
+func chunkKey(list ledger.Key, n int) []byte {
+	key := append([]byte(chunkKind), list...)
+	return binary.BigEndian.AppendUint32(key, uint32(n))
+}
+
+// followed says whether a mirror wants to hear of a change under this key.
+func followed(key string) bool {
+	switch {
+	case key == string(ledger.KeyIndex()), key == string(ledger.KeyAnchors()):
+		return true
+	case len(key) > 4:
+		return key[:4] == "did/" || key[:4] == "acc/" || key[:4] == "lst/"
+	}
+	return false
+}
+
+func (o *overlay) members() []did.DID {
+	var m []did.DID
+	o.load([]byte(keyMembers), &m)
+	return m
+}
+
+func (o *overlay) isMember(d did.DID) bool {
+	_, found := slices.BinarySearch(o.members(), d)
+	return found
+}
+
+func (o *overlay) record(d did.DID) (*ledger.DIDRecord, bool) {
+	var r ledger.DIDRecord
+	ok := o.load(ledger.KeyDID(d), &r)
+	return &r, ok
+}
+
+func (o *overlay) sequence(d did.DID) ledger.SequenceRecord {
+	var s ledger.SequenceRecord
+	o.load(ledger.KeySequence(d), &s)
+	return s
+}
+
+func (o *overlay) accreditations(d did.DID) []ledger.Accreditation {
+	var all []ledger.Accreditation
+	o.load(ledger.KeyAccreditations(d), &all)
+	return all
+}
+
+func (o *overlay) index() ledger.Index {
+	var x ledger.Index
+	o.load(ledger.KeyIndex(), &x)
+	return x
+}
+
+// vouch puts a DID into the index that mirrors follow. It reports whether it was not there yet.
+func (o *overlay) vouch(d did.DID) bool {
+	x := o.index()
+	at, found := slices.BinarySearch(x.DIDs, d)
+	if found {
+		return false
+	}
+	x.DIDs = slices.Insert(x.DIDs, at, d)
+	o.store(ledger.KeyIndex(), x)
+	return true
+}
+
+func (o *overlay) guests() uint64 {
+	var n uint64
+	o.load([]byte(keyGuests), &n)
+	return n
+}

@@ -1,0 +1,205 @@
+package registry
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/cosmos/iavl"
+	dbm "github.com/cosmos/iavl/db"
+
+	"github.com/zegel-id/zegel/pkg/ledger"
+)
+
+// treeCache is how many nodes of the tree are kept in memory.
+const treeCache = 50_000
+
+// State is the chain's state: one Merkle tree whose root is the app hash. Version and height are the same number.
+//
+// Writing is for the consensus thread alone. Readers take a [snapshot], which no write disturbs.
+type State struct {
+	db     dbm.DB
+	tree   *iavl.MutableTree
+	newest atomic.Pointer[snapshot]
+}
+
+// snapshot is the state after one block.
+type snapshot struct {
+	height  int64
+	changed int64     // the last height that changed the root, as far as needed: at least height-1 when unknown
+	time    time.Time // of the block's header; zero until known
+	root    []byte
+	tree    *iavl.ImmutableTree // nil before the first block
+}
+
+// view is what transactions read from.
+type view interface {
+	// get returns nil for a key that is absent.
+	get(key []byte) ([]byte, error)
+}
+
+func (s *snapshot) get(key []byte) ([]byte, error) {
+	if s.tree == nil {
+		return nil, nil
+	}
+	return s.tree.Get(key)
+}
+
+// openState loads the newest version that db holds.
+func openState(db dbm.DB) (*State, error) {
+	s := &State{db: db}
+	// The second index of values that the tree can keep is for many reads a block. It doubles the writes.
+	s.tree = iavl.NewMutableTree(db, treeCache, true, iavl.NewNopLogger())
+	if _, err := s.tree.Load(); err != nil {
+		return nil, fmt.Errorf("load state: %w", err)
+	}
+	if s.tree.Version() == 0 {
+		s.newest.Store(&snapshot{})
+		return s, nil
+	}
+	now, err := s.at(s.tree.Version())
+	if err != nil {
+		return nil, err
+	}
+	now.changed = now.height
+	if now.height > 1 && s.tree.VersionExists(now.height-1) {
+		before, err := s.at(now.height - 1)
+		if err != nil {
+			return nil, err
+		}
+		if string(before.root) == string(now.root) {
+			now.changed = before.height
+		}
+	}
+	s.newest.Store(now)
+	return s, nil
+}
+
+func (s *State) at(height int64) (*snapshot, error) {
+	tree, err := s.tree.GetImmutable(height)
+	if err != nil {
+		return nil, fmt.Errorf("state at height %d: %w", height, err)
+	}
+	return &snapshot{height: height, root: tree.Hash(), tree: tree}, nil
+}
+
+// snapshot returns the state after the newest block.
+func (s *State) snapshot() *snapshot { return s.newest.Load() }
+
+// stage puts writes into the working tree and returns the root that it would have. It may be called again with other
+// writes before save.
+func (s *State) stage(writes map[string][]byte) ([]byte, error) {
+	s.tree.Rollback()
+	// The shape of the tree depends on the order of insertion.
+	for _, key := range slices.Sorted(maps.Keys(writes)) {
+		if _, err := s.tree.Set([]byte(key), writes[key]); err != nil {
+			return nil, fmt.Errorf("write state: %w", err)
+		}
+	}
+	return s.tree.WorkingHash(), nil
+}
+
+// save makes what was staged durable as the next version.
+func (s *State) save(blockTime time.Time) (*snapshot, error) {
+	root, height, err := s.tree.SaveVersion()
+	if err != nil {
+		return nil, fmt.Errorf("save state: %w", err)
+	}
+	now, err := s.at(height)
+	if err != nil {
+		return nil, err
+	}
+	if string(now.root) != string(root) {
+		return nil, fmt.Errorf("state at height %d: root %x, saved as %x", height, now.root, root)
+	}
+	before := s.snapshot()
+	now.time, now.changed = blockTime, before.changed
+	if string(before.root) != string(root) {
+		now.changed = height
+	}
+	s.newest.Store(now)
+	return now, nil
+}
+
+// setTime tells the header time of the newest block after a restart. It is not part of the state, since a block without
+// transactions must not change the root.
+func (s *State) setTime(t time.Time) {
+	now := *s.snapshot()
+	now.time = t
+	s.newest.Store(&now)
+}
+
+func (s *State) close() error {
+	if err := s.tree.Close(); err != nil {
+		return err
+	}
+	return s.db.Close()
+}
+
+// overlay collects writes on top of a view. Nothing is ever removed from the state: what ended says so in its value.
+type overlay struct {
+	base   view
+	writes map[string][]byte
+	failed error // of the store. Once set, nothing that was read counts
+}
+
+func newOverlay(base view) *overlay { return &overlay{base: base, writes: map[string][]byte{}} }
+
+func (o *overlay) get(key []byte) ([]byte, error) {
+	if v, ok := o.writes[string(key)]; ok {
+		return v, nil
+	}
+	return o.base.get(key)
+}
+
+// value is get for code that cannot do anything about a broken store: it goes on with "absent", and whoever uses the
+// overlay's writes looks at failed first.
+func (o *overlay) value(key []byte) []byte {
+	v, err := o.get(key)
+	if err != nil {
+		o.fail(err)
+		return nil
+	}
+	return v
+}
+
+func (o *overlay) fail(err error) {
+	if o.failed == nil {
+		o.failed = err
+	}
+}
+
+func (o *overlay) set(key, value []byte) { o.writes[string(key)] = value }
+
+// load reads a record; it reports whether there is one.
+func (o *overlay) load(key []byte, record any) bool {
+	v := o.value(key)
+	if v == nil {
+		return false
+	}
+	if err := ledger.Decode(v, record); err != nil {
+		o.fail(fmt.Errorf("state holds a bad record under %q: %w", key, err))
+		return false
+	}
+	return true
+}
+
+func (o *overlay) store(key []byte, record any) {
+	v, err := ledger.Encode(record)
+	if err != nil {
+		o.fail(fmt.Errorf("encode for %q: %w", key, err))
+		return
+	}
+	o.set(key, v)
+}
+
+// merge takes over what a nested overlay wrote.
+func (o *overlay) merge(nested *overlay) {
+	if nested.failed != nil {
+		o.fail(nested.failed)
+		return
+	}
+	maps.Copy(o.writes, nested.writes)
+}
