@@ -1,0 +1,256 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/zegel-id/zegel/wallet"
+)
+
+func (c *walletReceive) Run(ctx context.Context, parent *walletCmd, out *output) error {
+	s := parent.session(out)
+	return s.with(ctx, func() error {
+		i, err := s.wallet.Receive(ctx, c.URI)
+		if err != nil {
+			return err
+		}
+		s.say("receive.who", "issuer", i.Issuer, "types", strings.Join(i.Types, ", "))
+		if !i.Registered {
+			s.say("unregistered", "name", i.Issuer)
+			// Agreeing beforehand is for those whom the register vouches for; a stranger takes a word of its own.
+			if !s.AllowUnregistered && (c.Yes || !s.ask("unregistered.ask")) {
+				i.Decline(ctx)
+				return s.refused(wallet.IssuerUntrusted, "unregistered.refused", "name", i.Issuer)
+			}
+		}
+		code := c.TxCode
+		if i.TxCode != nil && code == "" {
+			if c.Yes {
+				return &usageError{"this offer needs the code from paper: --tx-code"}
+			}
+			fmt.Fprint(out.Stderr, s.text("receive.code", "about", i.TxCode.Description), " ")
+			line, _ := s.in.ReadString('\n')
+			code = strings.TrimSpace(line)
+		}
+		if !c.Yes && !s.ask("receive.ask") {
+			i.Decline(ctx)
+			return s.refused(wallet.UserDeclined, "declined")
+		}
+		cards, err := i.Fetch(ctx, code)
+		if err != nil {
+			return err
+		}
+		if !c.Yes {
+			for _, card := range cards {
+				s.writeCard(out.Stderr, card)
+			}
+			if !s.ask("receive.keep") {
+				i.Decline(ctx)
+				return s.refused(wallet.UserDeclined, "declined")
+			}
+		}
+		if cards, err = i.Accept(ctx); err != nil {
+			return err
+		}
+		return s.print(map[string]any{"cards": cards}, func(w io.Writer) {
+			fmt.Fprintln(w, s.text("receive.done"))
+			for _, card := range cards {
+				s.writeCard(w, card)
+			}
+		})
+	})
+}
+
+func (c *walletPresent) Run(ctx context.Context, parent *walletCmd, out *output) error {
+	s := parent.session(out)
+	return s.with(ctx, func() error {
+		d, err := s.wallet.Present(ctx, c.URI)
+		if err != nil {
+			return err
+		}
+		choice := wallet.Choice{AllowUnregistered: s.AllowUnregistered, AllowReuse: c.AllowReuse}
+		s.say("present.who", "verifier", d.Verifier)
+		if why := d.Purpose.In(s.Lang); why != "" {
+			s.say("present.why", "purpose", why, "basis", d.LegalBasis)
+		}
+		if d.Registered {
+			if d.KeepDays > 0 {
+				s.say("present.keep", "days", d.KeepDays)
+			} else {
+				s.say("present.keep.none")
+			}
+		} else {
+			s.say("unregistered", "name", d.Verifier)
+			if !choice.AllowUnregistered {
+				if c.Yes || !s.ask("unregistered.ask") {
+					// A stranger gets no answer at all, not even a refusal.
+					return s.refused(wallet.RequestUntrusted, "unregistered.refused", "name", d.Verifier)
+				}
+				choice.AllowUnregistered = true
+			}
+		}
+		refuse := func(err error) error {
+			d.Refuse(ctx)
+			return err
+		}
+		if len(d.Extra) > 0 {
+			extra := strings.Join(d.Extra, ", ")
+			s.say("present.extra", "claims", extra)
+			if c.Yes || !s.ask("present.extra.ask", "claims", extra) {
+				return refuse(s.refused(wallet.RequestUntrusted, "present.extra.refused", "claims", extra))
+			}
+			choice.AllowExtra = true
+		}
+		if len(d.Sets) == 0 {
+			return refuse(s.refused(wallet.NoMatch, "present.nomatch"))
+		}
+		claims, err := d.Shared(choice)
+		if err != nil {
+			return refuse(err)
+		}
+		s.say("present.what")
+		for _, claim := range claims {
+			s.say("present.claim", "label", claim.Label, "value", plain(claim.Value))
+		}
+		for _, m := range matches(d) {
+			if m.Last {
+				s.say("present.last", "card", m.Card.Name)
+			}
+			if m.Card.Reusable {
+				s.say("present.reusable", "card", m.Card.Name)
+			}
+			if m.Reuse && !c.Yes && !choice.AllowReuse {
+				choice.AllowReuse = s.ask("present.reuse", "card", m.Card.Name)
+			}
+		}
+		if !c.Yes && !s.ask("present.ask") {
+			return refuse(s.refused(wallet.UserDeclined, "declined"))
+		}
+		redirect, err := d.Share(ctx, choice)
+		if err != nil {
+			if wallet.CategoryOf(err) == wallet.NoMatch {
+				d.Refuse(ctx)
+			}
+			return err
+		}
+		shared := []string{}
+		for _, claim := range claims {
+			shared = append(shared, claim.Path)
+		}
+		return s.print(map[string]any{"shared": shared, "verifier": d.Verifier, "registered": d.Registered, "redirect": redirect}, func(w io.Writer) {
+			fmt.Fprintln(w, s.text("present.done", "verifier", d.Verifier, "claims", strings.Join(shared, ", ")))
+			if redirect != "" {
+				fmt.Fprintln(w, s.text("present.redirect", "url", redirect))
+			}
+		})
+	})
+}
+
+// matches lists the first card of every answer that the smallest choice takes.
+func matches(d *wallet.Disclosure) []wallet.Match {
+	var all []wallet.Match
+	for _, set := range d.Sets {
+		if !set.Required || len(set.Options) == 0 {
+			continue
+		}
+		for _, a := range set.Options[0].Answers {
+			if len(a.Cards) > 0 && !slices.ContainsFunc(all, func(m wallet.Match) bool { return m.Card.ID == a.Cards[0].Card.ID }) {
+				all = append(all, a.Cards[0])
+			}
+		}
+	}
+	return all
+}
+
+func (s *session) printCards(cards []wallet.Card) error {
+	return s.print(map[string]any{"cards": cards}, func(w io.Writer) {
+		if len(cards) == 0 {
+			fmt.Fprintln(w, s.text("cards.none"))
+		}
+		for _, card := range cards {
+			s.writeCard(w, card)
+		}
+	})
+}
+
+func (s *session) writeCard(w io.Writer, c wallet.Card) {
+	fmt.Fprintf(w, "%s (%s)\n", c.Name, s.text("status."+c.Status))
+	issuer := c.Issuer
+	if !c.Registered {
+		issuer += " (" + s.text("card.unregistered") + ")"
+	}
+	fmt.Fprintln(w, "  "+s.text("card.issuer", "issuer", issuer))
+	if !c.Expires.IsZero() {
+		fmt.Fprintln(w, "  "+s.text("card.expires", "date", c.Expires.Local().Format("02-01-2006")))
+	}
+	if c.Reusable {
+		fmt.Fprintln(w, "  "+s.text("card.reusable"))
+	} else {
+		fmt.Fprintln(w, "  "+s.text("card.copies", "n", c.Copies))
+	}
+	fmt.Fprintln(w, "  "+s.text("card.id", "id", c.ID))
+	writeClaims(w, "  ", c.Claims)
+}
+
+func writeClaims(w io.Writer, indent string, claims map[string]any) {
+	names := make([]string, 0, len(claims))
+	for name := range claims {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if below, ok := claims[name].(map[string]any); ok {
+			fmt.Fprintf(w, "%s%s:\n", indent, name)
+			writeClaims(w, indent+"  ", below)
+			continue
+		}
+		fmt.Fprintf(w, "%s%s: %s\n", indent, name, plain(claims[name]))
+	}
+}
+
+// plain writes a value for the terminal: quoted JSON where it could hold control characters.
+func plain(v any) string {
+	if text, ok := v.(string); ok && !strings.ContainsFunc(text, func(r rune) bool {
+		return r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) || (r >= 0x200e && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069)
+	}) {
+		return text
+	}
+	data, err := json.Marshal(v)
+	if err != nil {
+		return "?"
+	}
+	return strings.ToValidUTF8(strings.Map(func(r rune) rune {
+		if (r >= 0x7f && r < 0xa0) || (r >= 0x200e && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069) {
+			return -1
+		}
+		return r
+	}, string(data)), "")
+}
+
+func (s *session) writeEntry(w io.Writer, e wallet.Entry) {
+	party := e.Party
+	if !e.Registered && e.Party != "" {
+		party += " (" + s.text("card.unregistered") + ")"
+	}
+	fmt.Fprintf(w, "%s  %s  %s", e.Time.Local().Format("02-01-2006 15:04"), s.text("kind."+e.Kind), party)
+	if e.Card != "" {
+		fmt.Fprintf(w, "  %s", e.Card)
+	}
+	if len(e.Claims) > 0 {
+		fmt.Fprintf(w, ": %s", strings.Join(e.Claims, ", "))
+	}
+	if len(e.Extra) > 0 {
+		fmt.Fprintf(w, "  (%s)", s.text("history.extra", "claims", strings.Join(e.Extra, ", ")))
+	}
+	if e.Purpose != "" {
+		fmt.Fprintf(w, "  [%s]", e.Purpose)
+	}
+	if e.Outcome != "ok" {
+		fmt.Fprintf(w, "  %s", e.Outcome)
+	}
+	fmt.Fprintln(w)
+}
