@@ -169,6 +169,10 @@ func (c *Credential) protocolClaims(unbound bool) error {
 		if c.Holder, err = jose.JWKFromMap(key); err != nil {
 			return reject(Malformed, "cnf: %w", err)
 		}
+		alg, err := jose.Algorithm(c.Holder.Key)
+		if err != nil || c.Holder.Algorithm != "" && c.Holder.Algorithm != alg || c.Holder.Use == "enc" {
+			return reject(Malformed, "cnf: a key that does not sign")
+		}
 	}
 	status, there := c.Claims["status"]
 	if there {
