@@ -7,63 +7,180 @@ package issuer
 
 import (
 	"context"
+	"embed"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
 	"time"
 
+	"github.com/zegel-id/zegel/pkg/did"
+	"github.com/zegel-id/zegel/pkg/ledger"
 	"github.com/zegel-id/zegel/pkg/ledger/follow"
 	"github.com/zegel-id/zegel/pkg/office"
+	"github.com/zegel-id/zegel/pkg/statuslist"
 )
 
-// Config is the issuer's TOML file.
-type Config struct {
-	Origin  string   `toml:"origin"`  // as "https://zegel.example.nl"; paths below are fixed: /issuer/<tenant>, /desk
-	Listen  string   `toml:"listen"`  // address of the listener, as "127.0.0.1:8421"
-	Dir     string   `toml:"dir"`     // database
-	Network string   `toml:"network"` // network file
-	Dev     bool     `toml:"-"`       // set by --dev only
-	Tenants []Tenant `toml:"tenants"`
+// Errors that callers may test with [errors.Is].
+var (
+	ErrNotFound    = errors.New("not found")
+	ErrInvalid     = errors.New("invalid request")
+	ErrConflict    = errors.New("not possible in this state")
+	ErrUnavailable = errors.New("not available now")
+)
+
+// Ledger is what the issuer needs of the registry; [follow.Client] is the real one.
+type Ledger interface {
+	// State returns the newest verified header.
+	State() follow.State
+	// Bundle returns an encoded proof of these keys at the newest header.
+	Bundle(ctx context.Context, keys ...ledger.Key) ([]byte, error)
+	// List returns a copy of a list with its description. A list that is not on the chain is [statuslist.ErrUnavailable].
+	List(ctx context.Context, uri string) (*ledger.ListMeta, *statuslist.List, error)
+	// Sequence returns the proven sequence record of a sender, the zero record if there is none.
+	Sequence(ctx context.Context, d did.DID) (ledger.SequenceRecord, error)
+	// Submit sends a signed transaction and waits until it is in a block that List and Sequence know, or is refused.
+	// An error means that the outcome is unknown.
+	Submit(ctx context.Context, raw []byte) (follow.Result, error)
 }
 
-// Tenant is one municipality.
-type Tenant struct {
-	ID            string         `toml:"id"`   // path part, as "voorbeeldstad"
-	Name          string         `toml:"name"` // as "Gemeente Voorbeeldstad"
-	DID           string         `toml:"did"`
-	SigningKey    string         `toml:"signing_key"`     // PEM file (PKCS #8, P-256): assertionMethod key
-	Chain         string         `toml:"chain"`           // PEM file, leaf first, without the anchor
-	RegistryKey   string         `toml:"registry_key"`    // PEM file (PKCS #8, Ed25519): capabilityInvocation key
-	RegistryKeyID string         `toml:"registry_key_id"` // fragment
-	Subjects      string         `toml:"subjects"`        // JSON file with inhabitants, see Subject
-	BatchSize     int            `toml:"batch_size"`
-	Staff         []office.Staff `toml:"staff"`
-}
-
-// Subject is an inhabitant in the subjects file: {"id":"voorbeeld-1","claims":{"given_name":…,"family_name":…,"birthdate":"2000-01-31","address":{"locality":…}}}.
-// age_equal_or_over is computed.
-type Subject struct {
-	ID     string         `json:"id"`
-	Claims map[string]any `json:"claims"`
-}
-
-// Issuer is a running issuer.
-type Issuer struct{}
+var _ Ledger = (*follow.Client)(nil)
 
 // Deps are the live parts that the configuration does not name.
 type Deps struct {
-	Ledger *follow.Client // every transaction and proof goes through it
-	Now    func() time.Time
-	Logger *slog.Logger
+	Ledger  Ledger // every transaction and proof goes through it
+	Now     func() time.Time
+	Logger  *slog.Logger
+	ChainID string // of the registry; default: that of the network file
 }
+
+// Issuer is a running issuer. It is safe for concurrent use.
+type Issuer struct {
+	cfg     Config
+	ledger  Ledger
+	chainID string
+	now     func() time.Time
+	start   time.Time
+	log     *slog.Logger
+	db      *office.DB
+	tenants map[string]*tenant
+	ids     []string // of the tenants, in the order of the configuration
+	limits  limits
+	nonces  nonceKey
+
+	handler http.Handler
+	stop    context.CancelFunc
+	workers sync.WaitGroup
+	wait    waiters
+}
+
+//go:embed migrations/*.sql
+var migrations embed.FS
 
 // Open checks the configuration (production refuses plain http and test keys, naming the setting), opens the store,
 // registers missing status lists on the chain and goes on with transactions that were on their way.
+//
+// It does not wait for the chain: until the first list stands there, nothing is issued and wallets are asked to try again.
 func Open(ctx context.Context, cfg Config, deps Deps) (*Issuer, error) {
-	panic("issuer: not built yet")
+	if deps.Ledger == nil || deps.Now == nil {
+		return nil, errors.New("issuer: Deps.Ledger and Deps.Now are required")
+	}
+	if deps.Logger == nil {
+		deps.Logger = slog.New(slog.DiscardHandler)
+	}
+	chainID, err := cfg.check(deps.ChainID)
+	if err != nil {
+		return nil, err
+	}
+	i := &Issuer{
+		cfg: cfg, ledger: deps.Ledger, chainID: chainID, now: deps.Now, start: deps.Now(), log: deps.Logger,
+		tenants: map[string]*tenant{}, limits: newLimits(cfg.RateLimit), wait: newWaiters(),
+	}
+	for _, t := range cfg.Tenants {
+		loaded, err := loadTenant(t, cfg)
+		if err != nil {
+			return nil, err
+		}
+		i.tenants[t.ID] = loaded
+		i.ids = append(i.ids, t.ID)
+	}
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("setting dir: %w", err)
+	}
+	if i.db, err = office.OpenDB(ctx, filepath.Join(cfg.Dir, "issuer.db"), migrations); err != nil {
+		return nil, err
+	}
+	if err := i.load(ctx); err != nil {
+		return nil, errors.Join(err, i.db.Close())
+	}
+	i.handler = i.routes()
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	i.stop = stop
+	for _, t := range i.tenants {
+		i.workers.Go(func() { i.work(running, t) })
+	}
+	i.workers.Go(func() { i.clean(running) })
+	return i, nil
+}
+
+// load reads from the store what is kept in memory.
+func (i *Issuer) load(ctx context.Context) error {
+	if err := i.loadNonceKey(ctx); err != nil {
+		return err
+	}
+	for _, t := range i.tenants {
+		if err := i.loadLists(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Handler serves /issuer/…, /desk, and the well-known paths of each tenant: mount it for those at the origin.
-func (i *Issuer) Handler() http.Handler { panic("issuer: not built yet") }
+func (i *Issuer) Handler() http.Handler { return i.handler }
 
 // Close waits for work under way and closes the store.
-func (i *Issuer) Close() error { panic("issuer: not built yet") }
+func (i *Issuer) Close() error {
+	i.stop()
+	i.workers.Wait()
+	return i.db.Close()
+}
+
+// elapsed is the clock for lifetimes: it starts with the wall clock and goes on with the monotonic one, so that a jump of
+// the wall clock neither ends a session nor brings one back.
+func (i *Issuer) elapsed() time.Time { return i.start.Add(i.now().Sub(i.start)) }
+
+func (i *Issuer) tenant(id string) (*tenant, error) {
+	t, ok := i.tenants[id]
+	if !ok {
+		return nil, fmt.Errorf("%w: tenant %q", ErrNotFound, id)
+	}
+	return t, nil
+}
+
+// Tenants returns the tenants in the order of the configuration, without their staff's hashes.
+func (i *Issuer) Tenants() []Tenant {
+	var all []Tenant
+	for _, id := range i.ids {
+		t := i.tenants[id].Tenant
+		t.Staff = slices.Clone(t.Staff)
+		for s := range t.Staff {
+			t.Staff[s].TokenSHA256 = ""
+		}
+		all = append(all, t)
+	}
+	return all
+}
+
+// Subjects returns the inhabitants that can be given a credential, by id.
+func (i *Issuer) Subjects(tenantID string) ([]Subject, error) {
+	t, err := i.tenant(tenantID)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(t.order), nil
+}

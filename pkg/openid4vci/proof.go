@@ -124,7 +124,7 @@ func VerifyProof(compact, credentialIssuer string, now time.Time) (*Proof, error
 		return nil, refuse(oauth.InvalidProof, "iss is not a string")
 	}
 	// Nobody may be named as subject whose key did not sign.
-	if strings.HasPrefix(p.Issuer, "did:") && !isDIDOf(p.Issuer, key) {
+	if IsDID(p.Issuer) && !isDIDOf(p.Issuer, key) {
 		return nil, refuse(oauth.InvalidProof, "iss is not the DID of the proving key")
 	}
 	if _, err := member(m, "nonce", &p.Nonce); err != nil || p.Nonce == "" {
@@ -212,3 +212,6 @@ func SignProof(key crypto.Signer, credentialIssuer, nonce string, now time.Time)
 	}
 	return jose.SignJWS(key, jose.Header{Type: TypeProof, JWK: &jose.JWK{Key: key.Public()}}, payload)
 }
+
+// IsDID reports whether a proof's "iss" is a DID, which [VerifyProof] has checked to be the proving key's.
+func IsDID(iss string) bool { return strings.HasPrefix(iss, "did:") }

@@ -1,0 +1,50 @@
+package issuer
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// cleanEvery is how often what is over leaves the store, and offerKept how long staff can see how an offer ended.
+const (
+	cleanEvery = time.Minute
+	offerKept  = 30 * 24 * time.Hour
+)
+
+// clean removes what is over, until ctx ends.
+func (i *Issuer) clean(ctx context.Context) {
+	tick := time.NewTicker(cleanEvery)
+	defer tick.Stop()
+	for {
+		if err := i.cleanOnce(ctx); err != nil && ctx.Err() == nil {
+			i.log.Warn("clean", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// cleanOnce removes expired tokens, used nonces and old offers, and the claims that came with an offer that nobody took.
+func (i *Issuer) cleanOnce(ctx context.Context) error {
+	now := i.elapsed().UnixMilli()
+	return i.db.Write(ctx, func(tx *sql.Tx) error {
+		for _, remove := range []struct {
+			query string
+			args  []any
+		}{
+			{"DELETE FROM token WHERE expires <= ?", []any{now}},
+			{"DELETE FROM used_nonce WHERE expires <= ?", []any{now}},
+			{"UPDATE offer SET state = ?, claims = NULL WHERE state = ? AND expires <= ?", []any{OfferExpired, OfferWaiting, now}},
+			{"DELETE FROM offer WHERE expires <= ?", []any{now - offerKept.Milliseconds()}},
+		} {
+			if _, err := tx.Exec(remove.query, remove.args...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

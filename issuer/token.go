@@ -1,0 +1,208 @@
+package issuer
+
+import (
+	"context"
+	"crypto/hmac"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/zegel-id/zegel/pkg/jose"
+	"github.com/zegel-id/zegel/pkg/oauth"
+	"github.com/zegel-id/zegel/pkg/openid4vci"
+)
+
+// tokenResponse is the answer of RFC 6749, Section 5.1.
+type tokenResponse struct {
+	AccessToken string                `json:"access_token"`
+	TokenType   string                `json:"token_type"`
+	ExpiresIn   int                   `json:"expires_in"`
+	Details     []authorizationDetail `json:"authorization_details,omitempty"`
+}
+
+// authorizationDetail is of OpenID4VCI 1.0, Sections 5.1.1 and 6.2.
+type authorizationDetail struct {
+	Type          string   `json:"type"`
+	Configuration string   `json:"credential_configuration_id"`
+	Identifiers   []string `json:"credential_identifiers"`
+}
+
+func refuse(code oauth.Code, description string) *oauth.Error {
+	return &oauth.Error{Status: http.StatusBadRequest, Code: code, Description: description}
+}
+
+// redeem trades a pre-authorized code for an access token (OpenID4VCI 1.0, Section 6). The error may be *oauth.Error.
+func (i *Issuer) redeem(ctx context.Context, t *tenant, form map[string][]string) (*tokenResponse, error) {
+	get := func(name string) (string, bool) {
+		v, ok := form[name]
+		if !ok || len(v) != 1 {
+			return "", false
+		}
+		return v[0], true
+	}
+	grantType, _ := get("grant_type")
+	code, _ := get("pre-authorized_code")
+	txCode, withTxCode := get("tx_code")
+	client, _ := get("client_id")
+	switch {
+	case grantType == "":
+		return nil, refuse(oauth.InvalidRequest, "grant_type is missing")
+	case grantType != openid4vci.GrantPreAuthorized:
+		return nil, refuse(oauth.UnsupportedGrantType, "only the pre-authorized code is supported")
+	case code == "":
+		return nil, refuse(oauth.InvalidRequest, "pre-authorized_code is missing")
+	case len(client) > 512:
+		return nil, refuse(oauth.InvalidRequest, "client_id is too long")
+	}
+	var wanted []string
+	details, withDetails := get("authorization_details")
+	if withDetails {
+		var err error
+		if wanted, err = parseDetails(details); err != nil {
+			return nil, refuse(oauth.InvalidRequest, "authorization_details cannot be used")
+		}
+	}
+	var out *tokenResponse
+	var refused *oauth.Error
+	// One writer at a time: of two that come with one code the first wins, and wrong tries are counted before the next is
+	// looked at. A refusal is not an error of the transaction: its count must stay.
+	err := i.db.Write(ctx, func(tx *sql.Tx) (err error) {
+		out, refused = nil, nil
+		invalid := refuse(oauth.InvalidGrant, "the code or the transaction code does not hold")
+		var o struct {
+			id, state, ids  string
+			txHash, claims  []byte
+			tries           int
+			expires, millis int64
+		}
+		o.millis = i.elapsed().UnixMilli()
+		err = tx.QueryRow("SELECT id, state, configurations, tx_code, claims, tries, expires FROM offer WHERE code = ? AND tenant = ?",
+			hashed("code", code), t.ID).Scan(&o.id, &o.state, &o.ids, &o.txHash, &o.claims, &o.tries, &o.expires)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			refused = invalid
+			return nil
+		case err != nil:
+			return err
+		case o.state != OfferWaiting || o.millis >= o.expires:
+			refused = invalid
+			return nil
+		case withTxCode && o.txHash == nil:
+			refused = refuse(oauth.InvalidRequest, "tx_code is not expected")
+			return nil
+		case !withTxCode && o.txHash != nil:
+			refused = refuse(oauth.InvalidRequest, "tx_code is missing")
+			return nil
+		}
+		if o.txHash != nil && !hmac.Equal(o.txHash, hashedTxCode(code, txCode)) {
+			refused = invalid
+			return i.wrongTxCode(tx, t, o.id, o.tries+1)
+		}
+		var ids []string
+		if err := json.Unmarshal([]byte(o.ids), &ids); err != nil {
+			return err
+		}
+		answer := &tokenResponse{AccessToken: newSecret(), TokenType: "Bearer", ExpiresIn: int(tokenLife.Seconds())}
+		for _, id := range ids {
+			if withDetails && (len(wanted) == 0 || slices.Contains(wanted, id)) {
+				answer.Details = append(answer.Details, authorizationDetail{"openid_credential", id, []string{identifier(o.id, id)}})
+			}
+		}
+		if withDetails && len(answer.Details) == 0 {
+			refused = refuse(oauth.InvalidRequest, "authorization_details name no credential of the offer")
+			return nil
+		}
+		if o.claims != nil {
+			plain, err := unseal(code, o.claims)
+			if err != nil {
+				return err
+			}
+			if o.claims, err = seal(answer.AccessToken, plain); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.Exec("UPDATE offer SET state = ?, claims = NULL WHERE id = ?", OfferOpened, o.id); err != nil {
+			return err
+		}
+		_, err = tx.Exec("INSERT INTO token (hash, tenant, offer, client, details, claims, expires) VALUES (?,?,?,?,?,?,?)",
+			hashed("token", answer.AccessToken), t.ID, o.id, client, withDetails, o.claims, o.millis+tokenLife.Milliseconds())
+		if err != nil {
+			return err
+		}
+		out = answer
+		return i.audit(tx, t, "wallet", "offer.redeem", o.id, "ok")
+	})
+	if err != nil {
+		return nil, err
+	}
+	if refused != nil {
+		return nil, refused
+	}
+	return out, nil
+}
+
+// wrongTxCode counts a wrong try. The last one ends the offer; the clerk sees that in its state.
+func (i *Issuer) wrongTxCode(tx *sql.Tx, t *tenant, offer string, tries int) error {
+	state, outcome := OfferWaiting, "wrong"
+	if tries >= maxTries {
+		state, outcome = OfferBlocked, "blocked"
+	}
+	_, err := tx.Exec("UPDATE offer SET tries = ?, state = ?, claims = CASE WHEN ? = 'blocked' THEN NULL ELSE claims END WHERE id = ?",
+		tries, state, outcome, offer)
+	if err != nil {
+		return err
+	}
+	return i.audit(tx, t, "wallet", "offer.tx_code", offer, outcome)
+}
+
+// parseDetails reads authorization_details: which configurations are asked, none for all.
+func parseDetails(text string) ([]string, error) {
+	var details []struct {
+		Type          string `json:"type"`
+		Configuration string `json:"credential_configuration_id"`
+	}
+	if err := jose.Unmarshal([]byte(text), &details); err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, d := range details {
+		if d.Type != "openid_credential" || d.Configuration == "" {
+			return nil, errors.New("unknown type")
+		}
+		ids = append(ids, d.Configuration)
+	}
+	if len(ids) == 0 {
+		return nil, errors.New("empty")
+	}
+	return ids, nil
+}
+
+// identifier names the one data set that an offer has for a configuration (OpenID4VCI 1.0, Section 3.3.4).
+func identifier(offer, configuration string) string { return configuration + "." + offer }
+
+// accessToken is a stored token.
+type accessToken struct {
+	secret  string
+	hash    []byte
+	offer   string
+	client  string
+	details bool
+	claims  []byte // sealed under the token
+}
+
+// access looks up the access token of a request. The error is an *oauth.Error with status 401 for every token that does
+// not count here.
+func (i *Issuer) access(ctx context.Context, t *tenant, secret string) (*accessToken, error) {
+	a := &accessToken{secret: secret, hash: hashed("token", secret)}
+	err := i.db.Read().QueryRowContext(ctx, "SELECT offer, client, details, claims FROM token WHERE hash = ? AND tenant = ? AND expires > ?",
+		a.hash, t.ID, i.elapsed().UnixMilli()).Scan(&a.offer, &a.client, &a.details, &a.claims)
+	if secret == "" || errors.Is(err, sql.ErrNoRows) {
+		return nil, &oauth.Error{Status: http.StatusUnauthorized, Code: oauth.InvalidToken, Description: "the access token is missing, unknown or expired"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a, nil
+}
