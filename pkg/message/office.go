@@ -45,6 +45,8 @@ var officeTexts = map[string]text{
 	"office.error.text.404":  {"Misschien is de code verlopen of gestopt.", "The code may have expired or been stopped."},
 	"office.error.title.409": {"Dit kan nu niet meer", "This is no longer possible"},
 	"office.error.text.409":  {"Er is intussen iets veranderd. Kijk op de vorige pagina hoe het ervoor staat.", "Something changed in the meantime. Look at the page before to see how things are."},
+	"office.error.title.429": {"Even rustig aan", "Slow down a little"},
+	"office.error.text.429":  {"Er zijn te veel vragen achter elkaar gesteld. Wacht een minuut.", "Too many questions were asked in a row. Wait a minute."},
 	"office.error.title.500": {"Er ging iets mis bij ons", "Something went wrong on our side"},
 	"office.error.text.500":  {"Probeer het opnieuw. Blijft het misgaan? Geef dan dit nummer door: {id}", "Try again. Does it keep going wrong? Then pass on this number: {id}"},
 	"office.error.title.503": {"Dit lukt nu even niet", "This does not work right now"},

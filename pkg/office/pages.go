@@ -232,7 +232,7 @@ func registerPill(lang string, f Freshness, now time.Time) Pill {
 	return Pill{"stop", "offline", message.Text(lang, "office.register.lost", "time", message.Clock(lang, f.Time.Local()))}
 }
 
-// Error shows an error page: 400, 403, 404, 409, 500 or 503. An error that is not the caller's goes to the log under an id.
+// Error shows an error page: 400, 403, 404, 409, 429, 500 or 503. An error that is not the caller's goes to the log under an id.
 func (p *Pages) Error(w http.ResponseWriter, r *http.Request, visit Visit, status int, cause error) {
 	if visit.Lang == "" {
 		visit.Lang = p.lang(w, r)
