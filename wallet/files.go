@@ -221,7 +221,10 @@ func (g *guard) checkDir(dir string) error {
 // makeDir makes a private directory, or accepts an empty one and makes it private.
 func (g *guard) makeDir(dir string) error {
 	if !g.disk {
-		return g.MkdirAll(dir, 0o700)
+		if err := g.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+		return g.syncDir(g.PathDir(dir))
 	}
 	if info, err := os.Lstat(dir); err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		return fmt.Errorf("wallet directory %q is a symbolic link", dir)
@@ -229,7 +232,14 @@ func (g *guard) makeDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	return os.Chmod(dir, 0o700)
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return err
+	}
+	// The directory's own name must survive a power cut too. A parent that cannot be read cannot be synced.
+	if err := g.syncDir(g.PathDir(dir)); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
 }
 
 // save writes a small file whole or not at all, with a checksum, so that a damaged one is known from a wrong secret.

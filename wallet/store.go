@@ -160,6 +160,9 @@ func (s *store) lockStore() error {
 	if err := s.home.MkdirAll(s.home.path(storeDir), 0o700); err != nil {
 		return err
 	}
+	if err := s.home.syncDir(s.home.dir); err != nil {
+		return err
+	}
 	lock, err := pebble.LockDirectory(s.home.path(storeDir), s.home.guard)
 	if err != nil {
 		return &Error{Locked, errors.New("another program has this wallet open")}
