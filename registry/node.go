@@ -48,8 +48,9 @@ type Node struct {
 	states sm.Store
 	only   bool // the one validator
 
-	waiting atomic.Int64
-	closed  chan struct{}
+	waiting  atomic.Int64 // questions that wait for news
+	stopping atomic.Bool
+	closed   chan struct{}
 }
 
 // Open starts the node in dir and returns when it can prove its state, or when ctx ends.
@@ -98,7 +99,7 @@ func Open(ctx context.Context, c Config) (_ *Node, err error) {
 	}
 	n.comet, err = cmt.NewNodeWithContext(ctx, comet, signer, key, proxy.NewLocalClientCreator(n.app),
 		cmt.DefaultGenesisDocProviderFunc(comet), cfg.DefaultDBProvider, cmt.DefaultMetricsProvider(comet.Instrumentation),
-		cometLogger{c.Logger})
+		cometLogger{c.Logger, &n.stopping})
 	if err != nil {
 		return nil, err
 	}
@@ -196,6 +197,7 @@ func (n *Node) Close() error {
 	default:
 		close(n.closed)
 	}
+	n.stopping.Store(true)
 	var errs []error
 	if n.comet != nil && n.comet.IsRunning() {
 		errs = append(errs, n.comet.Stop())
