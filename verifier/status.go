@@ -39,7 +39,7 @@ func foreignSigner(issuer *trust.Identity) string {
 }
 
 // listKey returns the key that may sign a foreign issuer's status list: of a certificate for the same subject under the same
-// issuing authority, or the very key of the credential. Another party under the same anchor is not enough.
+// anchor, or the very key of the credential. Another party under the same anchor is not enough.
 func (v *Verifier) listKey(ctx context.Context, issuer *trust.Identity, h jose.Header) (crypto.PublicKey, error) {
 	if len(h.X5C) == 0 {
 		return issuer.Key, nil
@@ -54,7 +54,7 @@ func (v *Verifier) listKey(ctx context.Context, issuer *trust.Identity, h jose.H
 			return true
 		}
 		return who.Leaf != nil && issuer.Leaf != nil && bytes.Equal(who.Leaf.RawSubject, issuer.Leaf.RawSubject) &&
-			bytes.Equal(who.Leaf.RawIssuer, issuer.Leaf.RawIssuer)
+			who.Anchor.Equal(issuer.Anchor)
 	}
 	if who.Registered || !same() {
 		return nil, fmt.Errorf("%w: the list is signed by another party than the credential", trust.ErrUntrusted)

@@ -3,6 +3,7 @@ package openid4vp
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -95,6 +96,9 @@ func (c *Client) post(ctx context.Context, uri string, form url.Values) ([]byte,
 		Body:        []byte(form.Encode()),
 		Limit:       maxReply,
 	})
+	if errors.Is(err, fetch.ErrTooLarge) {
+		return nil, fmt.Errorf("%w: %v", ErrNetwork, err)
+	}
 	if err != nil {
 		return nil, category(err)
 	}
