@@ -42,7 +42,7 @@ func hashed(kind, name string) Key {
 // String returns the key for logs: its kind and its hash in hex.
 func (k Key) String() string {
 	if len(k) > 4 && k[3] == '/' {
-		return fmt.Sprintf("%s%x", k[:4], []byte(k[4:]))
+		return fmt.Sprintf("%s%x", string(k[:4]), []byte(k[4:]))
 	}
 	return fmt.Sprintf("%q", []byte(k))
 }

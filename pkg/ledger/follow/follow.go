@@ -60,6 +60,8 @@ type Client struct {
 	mu    sync.Mutex
 	moved chan struct{} // closed and replaced with each snapshot
 
+	candidates map[string]*mirrored // bits that a proof is still to come for; of the following goroutine
+
 	verifyMu sync.Mutex // guards what follows
 	light    *light.Client
 	trusted  *memory
@@ -274,11 +276,7 @@ func (c *Client) Document(ctx context.Context, d did.DID) (*did.Document, error)
 		if len(it.Value) == 0 {
 			return nil, fmt.Errorf("%w: %q", did.ErrNotFound, string(d[:min(len(d), 128)]))
 		}
-		r, err := ledger.DecodeDID(it.Value, d)
-		if err != nil {
-			return nil, err
-		}
-		return r.Document()
+		return readDocument(it.Value, d)
 	}
 	out := *doc
 	out.Methods, out.Services = slices.Clone(doc.Methods), slices.Clone(doc.Services)

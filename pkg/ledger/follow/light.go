@@ -2,6 +2,7 @@ package follow
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -197,7 +198,7 @@ func newMemory(b *types.LightBlock) *memory {
 }
 
 func (m *memory) find(height int64) (int, bool) {
-	return slices.BinarySearchFunc(m.blocks, height, func(b *types.LightBlock, h int64) int { return int(b.Height - h) })
+	return slices.BinarySearchFunc(m.blocks, height, func(b *types.LightBlock, h int64) int { return cmp.Compare(b.Height, h) })
 }
 
 func (m *memory) SaveLightBlock(b *types.LightBlock) error {

@@ -71,6 +71,13 @@ func (x *extra) put(it ledger.BundleItem) {
 // errMoved: the state changed between two questions. Asking again helps.
 var errMoved = errors.New("the registry moved on meanwhile")
 
+// errBehind: a node answers about an older state than the mirror's.
+var errBehind = errors.New("node is behind")
+
+// maxBehind is how many blocks a header may be older than the newest before it is not even verified: each one costs a
+// question.
+const maxBehind = 8
+
 // advance brings the mirror to the header at height or a newer one.
 func (c *Client) advance(ctx context.Context, n *node, height int64) error {
 	block, err := c.verify(ctx, height)
@@ -175,27 +182,32 @@ func mirrorKeys(items map[string]ledger.BundleItem) []ledger.Key {
 	return keys
 }
 
-// prove adds proven items to s. All have one app hash, that of the newest of their headers, which it returns.
+// prove adds proven items to s. All have one app hash, that of the newest of their headers, which it returns. The
+// questions are asked at once: one after the other, they would be about different states of a busy registry.
 func (c *Client) prove(ctx context.Context, n *node, s *snapshot, block *types.LightBlock, keys []ledger.Key) (*types.LightBlock, error) {
-	size := keysPerProof
-	for len(keys) > 0 {
-		batch := keys[:min(size, len(keys))]
-		b, err := c.proof(ctx, n, batch)
-		if (answered(err) == http.StatusRequestEntityTooLarge || errors.Is(err, fetch.ErrTooLarge)) && len(batch) > 1 {
-			size = (len(batch) + 1) / 2
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
+	batches := slices.Collect(slices.Chunk(keys, keysPerProof))
+	answers := make([][]*ledger.Bundle, len(batches))
+	errs := make([]error, len(batches))
+	var all sync.WaitGroup
+	for i, batch := range batches {
+		all.Go(func() { answers[i], errs[i] = c.split(ctx, n, batch) })
+	}
+	all.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	for _, b := range slices.Concat(answers...) {
 		at := b.Block()
-		if at.Height > block.Height || !bytes.Equal(at.Hash(), block.Hash()) {
+		if at.Height < block.Height-maxBehind {
+			return nil, errMoved
+		}
+		if !bytes.Equal(at.Hash(), block.Hash()) {
+			var err error
 			if at, err = c.verify(ctx, at.Height); err != nil {
 				return nil, err
 			}
 		}
-		p, err := b.VerifyAt(at)
-		if err != nil {
+		if _, err := b.VerifyAt(at); err != nil {
 			return nil, err
 		}
 		if !bytes.Equal(at.AppHash, block.AppHash) && (len(s.items) > 0 || at.Height < block.Height) {
@@ -206,19 +218,30 @@ func (c *Client) prove(ctx context.Context, n *node, s *snapshot, block *types.L
 		}
 		s.path = b.Path()
 		for _, it := range b.Items() {
-			if _, _, err := p.Value(it.Key); err != nil {
-				return nil, err
-			}
 			s.items[string(it.Key)] = it
 		}
-		for _, k := range batch {
-			if _, ok := s.items[string(k)]; !ok {
-				return nil, fmt.Errorf("%w: no answer about %v", ledger.ErrUnproven, k)
-			}
+	}
+	for _, k := range keys {
+		if _, ok := s.items[string(k)]; !ok {
+			return nil, fmt.Errorf("%w: no answer about %v", ledger.ErrUnproven, k)
 		}
-		keys = keys[len(batch):]
 	}
 	return block, nil
+}
+
+// split asks for keys in as many questions as it takes for an answer to fit.
+func (c *Client) split(ctx context.Context, n *node, keys []ledger.Key) ([]*ledger.Bundle, error) {
+	b, err := c.proof(ctx, n, keys)
+	status := answered(err)
+	if len(keys) == 1 || !errors.Is(err, fetch.ErrTooLarge) && status != http.StatusBadRequest && status != http.StatusRequestEntityTooLarge {
+		return []*ledger.Bundle{b}, err
+	}
+	first, err := c.split(ctx, n, keys[:len(keys)/2])
+	if err != nil {
+		return nil, err
+	}
+	second, err := c.split(ctx, n, keys[len(keys)/2:])
+	return append(first, second...), err
 }
 
 // proof asks one node for a bundle that any holder can check: the way from the first header, or from our own root if
@@ -231,33 +254,36 @@ func (c *Client) proof(ctx context.Context, n *node, keys []ledger.Key) (*ledger
 	return b, err
 }
 
-// read decodes the proven values and brings the lists up to date.
+// read decodes the proven values and brings the lists up to date. What has not changed is taken over.
 func (c *Client) read(ctx context.Context, n *node, old, s *snapshot, index *ledger.Index) error {
 	s.docs, s.accs, s.lists = map[did.DID]*did.Document{}, map[did.DID][]trust.Accreditation{}, map[string]*mirrored{}
+	same := func(k ledger.Key) bool {
+		return old != nil && bytes.Equal(old.items[string(k)].Value, s.items[string(k)].Value)
+	}
 	var err error
-	if v := s.items[string(ledger.KeyAnchors())].Value; len(v) > 0 {
+	if k := ledger.KeyAnchors(); same(k) {
+		s.anchors = old.anchors
+	} else if v := s.items[string(k)].Value; len(v) > 0 {
 		if s.anchors, err = ledger.TrustAnchors(v); err != nil {
 			return err
 		}
 	}
 	for _, d := range index.DIDs {
-		v := s.items[string(ledger.KeyDID(d))].Value
-		if len(v) == 0 {
-			return fmt.Errorf("%w: %q is in the index and not in the state", ledger.ErrUnproven, d)
-		}
-		r, err := ledger.DecodeDID(v, d)
-		if err != nil {
+		if k := ledger.KeyDID(d); same(k) {
+			s.docs[d] = old.docs[d]
+		} else if s.docs[d], err = readDocument(s.items[string(k)].Value, d); err != nil {
 			return err
 		}
-		if s.docs[d], err = r.Document(); err != nil {
-			return err
-		}
-		if v := s.items[string(ledger.KeyAccreditations(d))].Value; len(v) > 0 {
+		if k := ledger.KeyAccreditations(d); same(k) {
+			s.accs[d] = old.accs[d]
+		} else if v := s.items[string(k)].Value; len(v) > 0 {
 			if s.accs[d], err = ledger.TrustAccreditations(v, d); err != nil {
 				return err
 			}
 		}
 	}
+	candidates := map[string]*mirrored{}
+	moved := false
 	for _, uri := range index.Lists {
 		v := s.items[string(ledger.KeyList(uri))].Value
 		if len(v) == 0 {
@@ -267,38 +293,62 @@ func (c *Client) read(ctx context.Context, n *node, old, s *snapshot, index *led
 		if err != nil {
 			return err
 		}
-		var have *mirrored
-		if old != nil {
+		have := c.candidates[uri]
+		if old != nil && !matches(have, meta) {
 			have = old.lists[uri]
 		}
-		if s.lists[uri], err = c.readList(ctx, n, have, meta); err != nil {
-			return err
+		if !matches(have, meta) {
+			if have, err = fetchList(ctx, n, have, meta); err != nil {
+				return err
+			}
+			candidates[uri] = have
 		}
+		if !matches(have, meta) {
+			moved = true
+			continue
+		}
+		s.lists[uri] = &mirrored{meta: *meta, list: have.list, hashes: have.hashes}
+	}
+	// A node has the bits of its newest state only, and its proofs are of the one before. On a busy registry they meet
+	// when the bits are there first.
+	c.candidates = candidates
+	if moved {
+		return errMoved
 	}
 	return nil
 }
 
-// readList returns the list under the proven root. Only chunks whose hash differs from what we have are fetched.
-func (c *Client) readList(ctx context.Context, n *node, have *mirrored, meta *ledger.ListMeta) (*mirrored, error) {
-	if have != nil && bytes.Equal(have.meta.Root, meta.Root) && have.meta.Bits == meta.Bits && have.meta.Size == meta.Size {
-		return &mirrored{meta: *meta, list: have.list, hashes: have.hashes}, nil
+func readDocument(v []byte, d did.DID) (*did.Document, error) {
+	if len(v) == 0 {
+		return nil, fmt.Errorf("%w: %q is in the index and not in the state", ledger.ErrUnproven, d)
 	}
+	r, err := ledger.DecodeDID(v, d)
+	if err != nil {
+		return nil, err
+	}
+	return r.Document()
+}
+
+// matches reports whether the bits are those that the proven description is about.
+func matches(have *mirrored, meta *ledger.ListMeta) bool {
+	return have != nil && have.meta.Bits == meta.Bits && have.meta.Size == meta.Size && bytes.Equal(have.meta.Root, meta.Root)
+}
+
+// fetchList gets the bits that a node has now. Its meta has the root over them, which may be another than the one that
+// was asked for. Only chunks whose hash differs from what we have are fetched, and each is held against its hash.
+func fetchList(ctx context.Context, n *node, have *mirrored, meta *ledger.ListMeta) (*mirrored, error) {
 	count := meta.Chunks()
 	hashes, err := n.hashes(ctx, meta.URI, count)
 	if err != nil {
 		return nil, err
 	}
+	leaf := func(h []byte, i int) []byte { return h[i*32 : i*32+32] }
 	leaves := make([][]byte, count)
-	for i := range leaves {
-		leaves[i] = hashes[i*32 : i*32+32]
-	}
-	if !bytes.Equal(ledger.ListRootOfHashes(leaves), meta.Root) {
-		return nil, errMoved
-	}
 	data := make([]byte, count*ledger.ChunkSize)
 	var want []int
 	for i := range leaves {
-		if have != nil && len(have.hashes) == len(hashes) && bytes.Equal(have.hashes[i*32:i*32+32], leaves[i]) {
+		leaves[i] = leaf(hashes, i)
+		if have != nil && len(have.hashes) == len(hashes) && bytes.Equal(leaf(have.hashes, i), leaves[i]) {
 			copy(data[i*ledger.ChunkSize:(i+1)*ledger.ChunkSize], have.list.Bytes()[i*ledger.ChunkSize:])
 			continue
 		}
@@ -321,7 +371,9 @@ func (c *Client) readList(ctx context.Context, n *node, have *mirrored, meta *le
 	if err != nil {
 		return nil, err
 	}
-	return &mirrored{meta: *meta, list: list, hashes: hashes}, nil
+	got := &mirrored{meta: *meta, list: list, hashes: hashes}
+	got.meta.Root = ledger.ListRootOfHashes(leaves)
+	return got, nil
 }
 
 // lookup returns a proven item under the app hash of a snapshot, or under a newer one if the registry moved on.
@@ -353,12 +405,16 @@ func (c *Client) ask(ctx context.Context, s *snapshot, keys []ledger.Key) (*ledg
 			last = err
 			continue
 		}
+		if b.Block().Height < s.block.Height-maxBehind {
+			last = errBehind
+			continue
+		}
 		at, err := c.verify(ctx, b.Block().Height)
 		if err != nil {
 			return nil, nil, err
 		}
 		if at.Height < s.block.Height && !bytes.Equal(at.AppHash, s.block.AppHash) {
-			last = fmt.Errorf("%w: a node is %d blocks behind", ledger.ErrUnavailable, s.block.Height-at.Height)
+			last = errBehind
 			continue
 		}
 		p, err := b.VerifyAt(at)

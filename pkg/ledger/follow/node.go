@@ -17,8 +17,8 @@ import (
 	"github.com/zegel-id/zegel/pkg/ledger"
 )
 
-// keysPerProof keeps the URL of one question under what proxies pass on.
-const keysPerProof = 64
+// keysPerProof keeps the URL of one question under 8 KiB, which proxies and package fetch pass on.
+const keysPerProof = 80
 
 // node speaks to one node's /v1. Nothing it returns is believed: see package ledger, "The read and write interface".
 type node struct {
