@@ -2,6 +2,7 @@ package follow
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -83,10 +84,11 @@ func (n *node) lightBlock(ctx context.Context, height int64) (*types.LightBlock,
 
 // proof asks for a bundle whose path begins at from.
 func (n *node) proof(ctx context.Context, keys []ledger.Key, from int64) (*ledger.Bundle, error) {
-	q := url.Values{"from": {strconv.FormatInt(from, 10)}}
-	for _, k := range keys {
-		q.Add("key", fmt.Sprintf("%x", []byte(k)))
+	encoded := make([]string, len(keys))
+	for i, k := range keys {
+		encoded[i] = hex.EncodeToString(k)
 	}
+	q := url.Values{"from": {strconv.FormatInt(from, 10)}, "key": {strings.Join(encoded, ",")}}
 	body, err := n.get(ctx, "/v1/proof", q, ledger.MaxBundleSize)
 	if err != nil {
 		return nil, err
