@@ -219,7 +219,9 @@ func (p *Policy) MayAsk(ctx context.Context, who *Identity, questions []Question
 				perm.Extra = append(perm.Extra, q)
 			}
 		}
-		if best == nil || len(perm.Extra) < len(best.Extra) {
+		// Of two that cover as much, the narrower purpose is the one to measure by.
+		if best == nil || len(perm.Extra) < len(best.Extra) ||
+			len(perm.Extra) == len(best.Extra) && len(a.Claims) < len(best.Accreditation.Claims) {
 			best = perm
 		}
 	}
