@@ -128,6 +128,8 @@ type tenant struct {
 
 	wake   chan struct{} // the worker has something to do
 	single bool          // of the worker: one credential in one transaction
+	ready  chan struct{} // closed when a list stands on the chain
+	once   sync.Once
 
 	mu    sync.Mutex
 	lists map[int64][]uint32 // the order of indices of each list
@@ -155,7 +157,7 @@ func loadTenant(t Tenant, cfg Config) (*tenant, error) {
 	if t.BatchSize < 2 || t.BatchSize > maxBatch {
 		return nil, bad("batch_size", "%d is not from 2 to %d", t.BatchSize, maxBatch)
 	}
-	l := &tenant{Tenant: t, base: cfg.Origin + "/issuer/" + t.ID, wake: make(chan struct{}, 1), lists: map[int64][]uint32{}}
+	l := &tenant{Tenant: t, base: cfg.Origin + "/issuer/" + t.ID, wake: make(chan struct{}, 1), ready: make(chan struct{}), lists: map[int64][]uint32{}}
 	var err error
 	if l.did, err = did.Parse(t.DID); err != nil || l.did.Method() != "zegel" {
 		return nil, bad("did", "%q is not a did:zegel", t.DID)

@@ -84,7 +84,8 @@ var migrations embed.FS
 // Open checks the configuration (production refuses plain http and test keys, naming the setting), opens the store,
 // registers missing status lists on the chain and goes on with transactions that were on their way.
 //
-// It does not wait for the chain: until the first list stands there, nothing is issued and wallets are asked to try again.
+// It waits a while for the first list of each tenant, but starts without the chain too: until a list stands there, nothing is
+// issued and wallets are asked to come back.
 func Open(ctx context.Context, cfg Config, deps Deps) (*Issuer, error) {
 	if deps.Ledger == nil || deps.Now == nil {
 		return nil, errors.New("issuer: Deps.Ledger and Deps.Now are required")
@@ -124,7 +125,26 @@ func Open(ctx context.Context, cfg Config, deps Deps) (*Issuer, error) {
 		i.workers.Go(func() { i.work(running, t) })
 	}
 	i.workers.Go(func() { i.clean(running) })
+	i.awaitLists(ctx)
 	return i, nil
+}
+
+// awaitLists waits for the first list of each tenant, if there is a chain to wait for.
+func (i *Issuer) awaitLists(ctx context.Context) {
+	if i.ledger.State().Height == 0 {
+		return
+	}
+	slow := time.NewTimer(slowChain)
+	defer slow.Stop()
+	for _, t := range i.tenants {
+		select {
+		case <-t.ready:
+		case <-slow.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // load reads from the store what is kept in memory.

@@ -37,7 +37,7 @@ func (t *tenant) listURI(n int64) string { return fmt.Sprintf("%s/status/%d", t.
 
 // loadLists reads the orders of the lists.
 func (i *Issuer) loadLists(ctx context.Context, t *tenant) error {
-	rows, err := i.db.Read().QueryContext(ctx, "SELECT n, positions FROM list WHERE tenant = ?", t.ID)
+	rows, err := i.db.Read().QueryContext(ctx, "SELECT n, positions, state FROM list WHERE tenant = ?", t.ID)
 	if err != nil {
 		return err
 	}
@@ -47,8 +47,12 @@ func (i *Issuer) loadLists(ctx context.Context, t *tenant) error {
 	for rows.Next() {
 		var n int64
 		var positions []byte
-		if err := rows.Scan(&n, &positions); err != nil {
+		var state string
+		if err := rows.Scan(&n, &positions, &state); err != nil {
 			return err
+		}
+		if state == listActive {
+			t.once.Do(func() { close(t.ready) })
 		}
 		if len(positions)%4 != 0 {
 			return fmt.Errorf("status list %d: damaged order", n)

@@ -175,11 +175,21 @@ func (i *Issuer) createList(ctx context.Context, t *tenant) (bool, error) {
 }
 
 func (i *Issuer) setList(ctx context.Context, t *tenant, n int64, state string) error {
-	i.log.Info("status list", "tenant", t.ID, "list", n, "state", state)
-	return i.db.Write(ctx, func(tx *sql.Tx) error {
+	err := i.db.Write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.Exec("UPDATE list SET state = ? WHERE tenant = ? AND n = ?", state, t.ID, n)
 		return err
 	})
+	if err == nil {
+		i.listStands(t, n, state)
+	}
+	return err
+}
+
+func (i *Issuer) listStands(t *tenant, n int64, state string) {
+	i.log.Info("status list", "tenant", t.ID, "list", n, "state", state)
+	if state == listActive {
+		t.once.Do(func() { close(t.ready) })
+	}
 }
 
 // change is an action with what it needs to become entries of a list.
@@ -348,7 +358,9 @@ func (i *Issuer) land(ctx context.Context, t *tenant, f *flight, res follow.Resu
 			}
 			return f.remove(tx)
 		})
-		i.log.Info("status list", "tenant", t.ID, "list", f.list, "state", listActive, "height", res.Height)
+		if err == nil {
+			i.listStands(t, f.list, listActive)
+		}
 		return err
 	}
 	return i.finish(ctx, t, f, actionDone, res)
