@@ -57,12 +57,14 @@ const (
 // the share of another.
 type limiter struct {
 	now     func() time.Time
+	rate    rate.Limit
+	burst   int
 	mu      sync.Mutex
 	senders map[did.DID]*rate.Limiter
 }
 
 func newLimiter(now func() time.Time) *limiter {
-	return &limiter{now: now, senders: map[did.DID]*rate.Limiter{}}
+	return &limiter{now: now, rate: senderRate, burst: senderBurst, senders: map[did.DID]*rate.Limiter{}}
 }
 
 // peek refuses a sender that has used up its share.
@@ -70,7 +72,7 @@ func (l *limiter) peek(sender did.DID) *refusal {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if s := l.senders[sender]; s != nil && s.TokensAt(l.now()) < 1 {
-		return refuse(ledger.RateLimited, "%q sends more than %d transactions a second", sender, senderRate)
+		return refuse(ledger.RateLimited, "%q sends more than %v transactions a second", sender, l.rate)
 	}
 	return nil
 }
@@ -83,12 +85,12 @@ func (l *limiter) take(sender did.DID) {
 	if s == nil {
 		if len(l.senders) >= 10_000 {
 			for d, other := range l.senders {
-				if other.TokensAt(now) >= senderBurst {
+				if other.TokensAt(now) >= float64(l.burst) {
 					delete(l.senders, d)
 				}
 			}
 		}
-		s = rate.NewLimiter(senderRate, senderBurst)
+		s = rate.NewLimiter(l.rate, l.burst)
 		l.senders[sender] = s
 	}
 	s.AllowN(now, 1)

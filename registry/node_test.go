@@ -21,7 +21,7 @@ import (
 )
 
 // openNode starts a node over HTTP in a directory, as services see it.
-func openNode(t *testing.T, dir string) (*Node, *httptest.Server) {
+func openNode(t testing.TB, dir string) (*Node, *httptest.Server) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -40,14 +40,14 @@ func openNode(t *testing.T, dir string) (*Node, *httptest.Server) {
 	return n, srv
 }
 
-type testWriter struct{ t *testing.T }
+type testWriter struct{ t testing.TB }
 
 func (w testWriter) Write(p []byte) (int, error) {
 	w.t.Log(strings.TrimSpace(string(p)))
 	return len(p), nil
 }
 
-func getJSON(t *testing.T, url string, into any) int {
+func getJSON(t testing.TB, url string, into any) int {
 	t.Helper()
 	status, body := fetch(t, url)
 	if status == http.StatusOK {
@@ -58,7 +58,7 @@ func getJSON(t *testing.T, url string, into any) int {
 	return status
 }
 
-func fetch(t *testing.T, url string) (int, []byte) {
+func fetch(t testing.TB, url string) (int, []byte) {
 	t.Helper()
 	resp, err := http.Get(url)
 	if err != nil {
@@ -72,7 +72,7 @@ func fetch(t *testing.T, url string) (int, []byte) {
 	return resp.StatusCode, body
 }
 
-func post(t *testing.T, url string, raw []byte) (int, ledger.TxAnswer) {
+func post(t testing.TB, url string, raw []byte) (int, ledger.TxAnswer) {
 	t.Helper()
 	resp, err := http.Post(url+"/v1/tx", "application/cose", bytes.NewReader(raw))
 	if err != nil {
@@ -87,7 +87,7 @@ func post(t *testing.T, url string, raw []byte) (int, ledger.TxAnswer) {
 }
 
 // write sends a transaction and waits for its block.
-func write(t *testing.T, url string, raw []byte) ledger.TxAnswer {
+func write(t testing.TB, url string, raw []byte) ledger.TxAnswer {
 	t.Helper()
 	if status, a := post(t, url, raw); status != http.StatusAccepted {
 		t.Fatalf("status %d, %+v", status, a)
@@ -100,7 +100,7 @@ func write(t *testing.T, url string, raw []byte) ledger.TxAnswer {
 }
 
 // read asks for keys and checks the answer against the network file.
-func read(t *testing.T, url string, network *ledger.Network, keys ...ledger.Key) *ledger.Proven {
+func read(t testing.TB, url string, network *ledger.Network, keys ...ledger.Key) *ledger.Proven {
 	t.Helper()
 	var hexed []string
 	for _, k := range keys {

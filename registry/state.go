@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -20,8 +21,11 @@ const treeCache = 50_000
 //
 // Writing is for the consensus thread alone. Readers take a [snapshot], which no write disturbs.
 type State struct {
-	db     dbm.DB
-	tree   *iavl.MutableTree
+	db   dbm.DB
+	tree *iavl.MutableTree
+	// read is the same tree with nodes of its own. The tree that is written to changes fields of nodes that it has saved
+	// already, to the values that they have, and that is a race with whoever reads them.
+	read   *iavl.MutableTree
 	newest atomic.Pointer[snapshot]
 }
 
@@ -52,6 +56,7 @@ func openState(db dbm.DB) (*State, error) {
 	s := &State{db: db}
 	// The second index of values that the tree can keep is for many reads a block. It doubles the writes.
 	s.tree = iavl.NewMutableTree(db, treeCache, true, iavl.NewNopLogger())
+	s.read = iavl.NewMutableTree(db, treeCache, true, iavl.NewNopLogger())
 	if _, err := s.tree.Load(); err != nil {
 		return nil, fmt.Errorf("load state: %w", err)
 	}
@@ -78,7 +83,7 @@ func openState(db dbm.DB) (*State, error) {
 }
 
 func (s *State) at(height int64) (*snapshot, error) {
-	tree, err := s.tree.GetImmutable(height)
+	tree, err := s.read.GetImmutable(height)
 	if err != nil {
 		return nil, fmt.Errorf("state at height %d: %w", height, err)
 	}
@@ -132,10 +137,7 @@ func (s *State) setTime(t time.Time) {
 }
 
 func (s *State) close() error {
-	if err := s.tree.Close(); err != nil {
-		return err
-	}
-	return s.db.Close()
+	return errors.Join(s.read.Close(), s.tree.Close(), s.db.Close())
 }
 
 // overlay collects writes on top of a view. Nothing is ever removed from the state: what ended says so in its value.
