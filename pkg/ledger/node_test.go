@@ -138,7 +138,7 @@ func (n *simNode) answer(kind string, parts []string, r *http.Request) (int, []b
 		return http.StatusOK, raw
 	case "proof":
 		var keys []ledger.Key
-		for _, k := range q["key"] {
+		for k := range strings.SplitSeq(q.Get("key"), ",") {
 			raw, err := hex.DecodeString(k)
 			if err != nil {
 				return http.StatusBadRequest, nil

@@ -159,13 +159,12 @@ func (c *Client) run(ctx context.Context) {
 			return
 		case err != nil:
 			c.failed(err)
-			c.first.Store((c.first.Load() + 1) % int32(len(c.nodes)))
 			c.sleep(ctx, wait)
 			wait = min(wait*2, longestWait)
 		case c.snap.Load() == before:
 			// The node has nothing new. If that lasts, it may be the node.
 			if before == nil || c.cfg.Now().Sub(before.time) > staleAfter {
-				c.first.Store((c.first.Load() + 1) % int32(len(c.nodes)))
+				c.turn()
 			}
 			c.sleep(ctx, firstPause)
 		default:
@@ -193,11 +192,15 @@ func (c *Client) step(ctx context.Context, wait int) error {
 	return c.advance(ctx, n, ch.Proven)
 }
 
-// failed remembers why the mirror stands still, and says it once for each new reason.
+// turn lets another node go first. Only the following goroutine does, and Open before it.
+func (c *Client) turn() { c.first.Store((c.first.Load() + 1) % int32(len(c.nodes))) }
+
+// failed remembers why the mirror stands still, says it once for each new reason, and tries another node.
 func (c *Client) failed(err error) {
 	if old := c.lastErr.Swap(&err); old == nil || (*old).Error() != err.Error() {
 		c.cfg.Logger.Warn("not following the registry", "node", c.nodes[c.first.Load()].base, "error", err)
 	}
+	c.turn()
 }
 
 // halt stops all answers. What was mirrored may be one side of a fork.
