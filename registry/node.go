@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	cometdb "github.com/cometbft/cometbft-db"
 	cfg "github.com/cometbft/cometbft/config"
 	"github.com/cometbft/cometbft/crypto/ed25519"
 	"github.com/cometbft/cometbft/mempool"
@@ -32,6 +33,8 @@ type Config struct {
 	Dir    string // CometBFT home and state
 	Listen string // p2p address, as "tcp://127.0.0.1:26656"; empty: what node.toml says, else a free loopback port
 	Logger *slog.Logger
+
+	asleep time.Duration // instead of stale, for tests
 }
 
 // stale is how old the newest header may be at a start before the node makes new blocks at once.
@@ -46,6 +49,7 @@ type Node struct {
 	pool   mempool.Mempool
 	blocks *store.BlockStore
 	states sm.Store
+	stores []cometdb.DB
 	only   bool // the one validator
 
 	waiting  atomic.Int64 // questions that wait for news
@@ -64,6 +68,9 @@ func Open(ctx context.Context, c Config) (_ *Node, err error) {
 	}
 	if c.Listen != "" {
 		settings.Listen = c.Listen
+	}
+	if c.asleep == 0 {
+		c.asleep = stale
 	}
 	n := &Node{cfg: c, closed: make(chan struct{})}
 	defer func() {
@@ -98,7 +105,7 @@ func Open(ctx context.Context, c Config) (_ *Node, err error) {
 		return nil, err
 	}
 	n.comet, err = cmt.NewNodeWithContext(ctx, comet, signer, key, proxy.NewLocalClientCreator(n.app),
-		cmt.DefaultGenesisDocProviderFunc(comet), cfg.DefaultDBProvider, cmt.DefaultMetricsProvider(comet.Instrumentation),
+		cmt.DefaultGenesisDocProviderFunc(comet), n.openDB, cmt.DefaultMetricsProvider(comet.Instrumentation),
 		cometLogger{c.Logger, &n.stopping})
 	if err != nil {
 		return nil, err
@@ -161,7 +168,7 @@ func checkSigner(blocks *store.BlockStore, signer *privval.FilePV) error {
 // awake waits until the node has something to prove. The one validator of a network that slept makes fresh blocks.
 func (n *Node) awake(ctx context.Context) error {
 	first := int64(2) // the header of block 2 signs the state after block 1
-	if s := n.app.state.snapshot(); n.only && s.height >= 2 && time.Since(s.time) > stale {
+	if s := n.app.state.snapshot(); n.only && s.height >= 2 && time.Since(s.time) > n.cfg.asleep {
 		const blocks = 2 // the first still carries the time of the commit before the sleep
 		n.app.poked.want(blocks)
 		first = s.height + blocks
@@ -189,6 +196,14 @@ func (n *Node) until(ctx context.Context, ok func() bool) error {
 	}
 }
 
+func (n *Node) openDB(ctx *cfg.DBContext) (cometdb.DB, error) {
+	db, err := cfg.DefaultDBProvider(ctx)
+	if err == nil {
+		n.stores = append(n.stores, db)
+	}
+	return db, err
+}
+
 // Close stops the node cleanly.
 func (n *Node) Close() error {
 	select {
@@ -202,6 +217,14 @@ func (n *Node) Close() error {
 	if n.comet != nil && n.comet.IsRunning() {
 		errs = append(errs, n.comet.Stop())
 		n.comet.Wait()
+	} else {
+		// CometBFT closes its stores only if it has run.
+		if n.comet != nil {
+			errs = append(errs, n.comet.EventBus().Stop())
+		}
+		for _, db := range n.stores {
+			errs = append(errs, db.Close())
+		}
 	}
 	if n.app != nil {
 		errs = append(errs, n.app.state.close())

@@ -23,10 +23,26 @@ import (
 // openNode starts a node over HTTP in a directory, as services see it.
 func openNode(t testing.TB, dir string) (*Node, *httptest.Server) {
 	t.Helper()
+	return openConfig(t, Config{Dir: dir})
+}
+
+// newNode makes a network and starts its node.
+func newNode(t testing.TB, w *world) (dir string, n *Node, srv *httptest.Server) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "node")
+	if err := Init(dir, w.genesis); err != nil {
+		t.Fatal(err)
+	}
+	n, srv = openNode(t, dir)
+	return dir, n, srv
+}
+
+func openConfig(t testing.TB, c Config) (*Node, *httptest.Server) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	n, err := Open(ctx, Config{Dir: dir, Logger: log})
+	c.Logger = slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	n, err := Open(ctx, c)
 	if err != nil {
 		t.Fatal(err)
 	}
