@@ -223,8 +223,7 @@ func (c *counter) showGreen(w http.ResponseWriter, r *http.Request, visit office
 
 // known is the block that an outcome is based on.
 type known struct {
-	Time, Day string
-	Height    int64
+	Time, Day, Height string
 }
 
 func knownAt(s *Session, lang string) *known {
@@ -232,7 +231,7 @@ func knownAt(s *Session, lang string) *known {
 		return nil
 	}
 	t := s.AsOf.Local()
-	return &known{Time: message.ClockSeconds(lang, t), Day: message.Date(lang, t), Height: s.Height}
+	return &known{Time: message.ClockSeconds(lang, t), Day: message.Date(lang, t), Height: message.Number(lang, s.Height)}
 }
 
 // checkLine is one line of what was checked.
@@ -249,9 +248,11 @@ func (c *counter) showRefused(w http.ResponseWriter, r *http.Request, visit offi
 	page := office.Page{Name: "red", Title: visit.T("counter.red.word") + ": " + title, Active: "/counter", Data: data}
 	if s.Outcome == Undetermined {
 		page.Name, page.Title = "amber", visit.T("category.registry_unavailable.title")
-		if state := c.v.State(); !state.Time.IsZero() {
+		if state := c.v.State(); state.Time.IsZero() {
+			data["Never"] = true
+		} else if age := c.v.now().Sub(state.Time); age > time.Minute {
 			data["Since"] = message.Clock(visit.Lang, state.Time.Local())
-			data["Age"] = message.Ago(visit.Lang, c.v.now().Sub(state.Time))
+			data["Age"] = message.Ago(visit.Lang, age)
 		}
 	}
 	c.pages.Show(w, r, visit, page)

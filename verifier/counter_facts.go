@@ -129,8 +129,8 @@ type historyRow struct {
 
 // share is a part of the bar above the history.
 type share struct {
-	Tone        string
-	X, Width, N int
+	Tone     string
+	X, Width int
 }
 
 const (
@@ -188,16 +188,19 @@ func (c *counter) history(w http.ResponseWriter, r *http.Request, visit office.V
 	c.pages.Show(w, r, visit, office.Page{Name: "history", Title: visit.T("counter.history.title"), Active: "/counter/history", Data: data})
 }
 
-// shares divides a bar of 1000. Every part is wide enough to be seen.
+// shares divides a bar of 1000 with gaps of 5. Every part is wide enough to be seen.
 func shares(counts map[string]int, all int) []share {
 	var out []share
 	x := 0
 	for _, tone := range []string{"ok", "stop", "warn", "none"} {
 		if n := counts[tone]; n > 0 {
-			width := max(12, 1000*n/all)
-			out = append(out, share{Tone: tone, X: x, Width: max(1, width-5), N: n})
+			width := max(15, 1000*n/all)
+			out = append(out, share{Tone: tone, X: x, Width: width - 5})
 			x += width
 		}
+	}
+	if len(out) > 0 { // what rounding left
+		out[len(out)-1].Width = max(10, 1000-out[len(out)-1].X)
 	}
 	return out
 }

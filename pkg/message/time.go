@@ -2,6 +2,7 @@ package message
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -53,4 +54,23 @@ func Ago(lang string, d time.Duration) string {
 		return Count(lang, hours, "time.hour")
 	}
 	return Text(lang, "time.and", "a", Count(lang, hours, "time.hour"), "b", Count(lang, minutes, "time.minute"))
+}
+
+// Number writes a whole number with its thousands apart; a zero is empty.
+func Number(lang string, n int64) string {
+	if n == 0 {
+		return ""
+	}
+	digits, sep := strconv.FormatInt(n, 10), byte('.')
+	if lang == "en" {
+		sep = ','
+	}
+	var b []byte
+	for i := range len(digits) {
+		if left := len(digits) - i; i > 0 && left%3 == 0 && digits[i-1] != '-' {
+			b = append(b, sep)
+		}
+		b = append(b, digits[i])
+	}
+	return string(b)
 }
