@@ -39,7 +39,7 @@ type PagesConfig struct {
 	Tenants   []PageTenant
 	Roles     []string // who has none of them may not come in
 	Nav       []NavItem
-	Templates fs.FS            // files *.html; each defines "main"
+	Templates fs.FS            // files *.html in one folder; each defines "main", and parts.html what they share
 	Register  func() Freshness // how fresh the registry's mirror is
 	Now       func() time.Time
 	Logger    *slog.Logger
@@ -81,6 +81,15 @@ func parse(role fs.FS) (map[string]*template.Template, error) {
 	shell, err := template.New("shell").Funcs(funcs).ParseFS(pageFS, "page/layout.html", "page/parts.html")
 	if err != nil {
 		return nil, err
+	}
+	if role != nil {
+		own, err := fs.Glob(role, "*/parts.html")
+		if err == nil && len(own) > 0 {
+			_, err = shell.ParseFS(role, own...)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	templates := map[string]*template.Template{}
 	for _, dir := range []fs.FS{pageFS, role} {
