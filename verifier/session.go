@@ -194,6 +194,9 @@ func (t *tenant) newSession(req SessionRequest) (*live, error) {
 		Secret: rand.Text(), Nonce: rand.Text(), State: rand.Text(),
 		Mode: req.ResponseMode, Method: req.RequestURIMethod, Prefix: req.ClientIDPrefix, Redirect: req.RedirectURI,
 	}
+	if string(req.DCQLQuery) == "null" {
+		req.DCQLQuery = nil
+	}
 	switch {
 	case req.Preset != "" && (req.DCQLQuery != nil || req.Purpose != nil):
 		return nil, fmt.Errorf("%w: preset or dcql_query, not both", ErrInvalid)
