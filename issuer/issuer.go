@@ -73,6 +73,7 @@ type Issuer struct {
 	nonces  nonceKey
 
 	handler http.Handler
+	running context.Context // until Close
 	stop    context.CancelFunc
 	workers sync.WaitGroup
 	wait    waiters
@@ -119,12 +120,11 @@ func Open(ctx context.Context, cfg Config, deps Deps) (*Issuer, error) {
 		return nil, errors.Join(err, i.db.Close())
 	}
 	i.handler = i.routes()
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	i.stop = stop
+	i.running, i.stop = context.WithCancel(context.WithoutCancel(ctx))
 	for _, t := range i.tenants {
-		i.workers.Go(func() { i.work(running, t) })
+		i.workers.Go(func() { i.work(i.running, t) })
 	}
-	i.workers.Go(func() { i.clean(running) })
+	i.workers.Go(func() { i.clean(i.running) })
 	i.awaitLists(ctx)
 	return i, nil
 }

@@ -133,6 +133,7 @@ func (i *Issuer) change(ctx context.Context, tenantID, staffName, id, kind, reas
 		return nil, fmt.Errorf("%w: a reason of 1 to %d bytes is needed", ErrInvalid, maxReason)
 	}
 	var action int64
+	var before string
 	err = i.db.Write(ctx, func(tx *sql.Tx) error {
 		action = 0
 		// What counts is what the credential will be when everything that waits has happened.
@@ -144,6 +145,7 @@ func (i *Issuer) change(ctx context.Context, tenantID, staffName, id, kind, reas
 		if err != nil {
 			return err
 		}
+		before = state
 		var waiting string
 		var last int64
 		err = tx.QueryRow("SELECT id, kind FROM action WHERE credential = ? AND done = 0 ORDER BY id DESC LIMIT 1", id).Scan(&last, &waiting)
@@ -179,6 +181,10 @@ func (i *Issuer) change(ctx context.Context, tenantID, staffName, id, kind, reas
 		t.poke()
 		i.await(ctx, done)
 		i.wait.forget(action, done)
+		if i.running.Err() != nil {
+			// The service stops. What was asked is stored; the next start goes on with it.
+			return &Changed{ID: id, State: before, Pending: true}, nil
+		}
 	}
 	return i.changed(ctx, t, id, action)
 }
@@ -191,6 +197,7 @@ func (i *Issuer) await(ctx context.Context, done <-chan struct{}) {
 	case <-done:
 	case <-slow.C:
 	case <-ctx.Done():
+	case <-i.running.Done():
 	}
 }
 
