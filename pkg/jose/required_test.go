@@ -149,7 +149,7 @@ func TestRequired(t *testing.T) {
 			wantError(t, verify(bad+message, &key.PublicKey), ErrMalformed)
 			wantError(t, verify(strings.Replace(message, ".", bad+".", 1), &key.PublicKey), ErrMalformed)
 		}
-		for _, s := range []string{"QQ==", "QR", "Q", "QUI=", "QUJ", "Q Q", "Q\nQ"} { // "QQ" and "QUI" are the good ones
+		for _, s := range []string{"QQ==", "QR", "Q", "QUI=", "QUJ", "Q Q", "Q\nQ", "QUJD\n", "QUJD\r", "\nQUJD"} { // "QQ" and "QUI" are the good ones
 			if b, err := DecodeBase64(s); !errors.Is(err, ErrMalformed) {
 				t.Errorf("%q: %q, %v", s, b, err)
 			}
