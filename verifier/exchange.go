@@ -49,25 +49,27 @@ func link(t *tenant, c client, handle, method string) string {
 }
 
 // reach returns the session that a wallet's address names, if it can still be answered. An ended session is
-// [errRejected], anything else [errGone].
-func (v *Verifier) reach(ctx context.Context, tenantID, handle string) (*live, error) {
+// [errRejected], with its id for the audit; anything else [errGone].
+func (v *Verifier) reach(ctx context.Context, tenantID, handle string) (l *live, id string, err error) {
 	if l := v.find(tenantID, handle); l != nil {
 		if err := v.expire(ctx, l); err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		l.mu.Lock()
-		state := l.session.State
-		l.mu.Unlock()
-		return l, reachable(state)
+		defer l.mu.Unlock()
+		return l, l.session.ID, reachable(l.session.State)
 	}
-	s, _, err := v.stored(ctx, tenantID, handle)
+	s, err := v.stored(ctx, tenantID, handle)
 	if errors.Is(err, ErrNotFound) {
-		return nil, errGone
+		return nil, "", errGone
 	}
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return nil, reachable(s.State)
+	if s.State.Open() {
+		return nil, "", errGone // between its insertion and its first use, or left by a start that failed
+	}
+	return nil, s.ID, reachable(s.State)
 }
 
 func reachable(s State) error {
@@ -82,12 +84,9 @@ func reachable(s State) error {
 
 // requestObject returns the signed request object of a session. Without a wallet_nonce a second fetch gets the same.
 func (v *Verifier) requestObject(ctx context.Context, tenantID, handle, walletNonce string) (string, error) {
-	l, err := v.reach(ctx, tenantID, handle)
+	l, _, err := v.reach(ctx, tenantID, handle)
 	if err != nil {
 		return "", err
-	}
-	if l == nil {
-		return "", errGone // open in the database but not here: another start of the service ended it
 	}
 	l.mu.Lock()
 	object, first := l.object, l.session.State == Created
@@ -166,16 +165,12 @@ type answering struct {
 // begin finds the session of a response address and claims it for one answer. Every way out of a claimed session goes
 // through judge or bad. Errors: [errGone], [errRejected] when the session is in another state.
 func (v *Verifier) begin(ctx context.Context, tenantID, handle, secret string) (*answering, error) {
-	l, err := v.reach(ctx, tenantID, handle)
+	l, id, err := v.reach(ctx, tenantID, handle)
 	if errors.Is(err, errRejected) {
-		v.audit(ctx, tenantID, "wallet", "session.answer", handle, string(credential.SessionState))
-		v.metrics.answer(tenantID, credential.SessionState)
+		v.wrongState(ctx, tenantID, id)
 	}
 	if err != nil {
 		return nil, err
-	}
-	if l == nil {
-		return nil, errGone
 	}
 	l.mu.Lock()
 	a := &answering{live: l, want: l.secrets, id: l.tenant.clients[l.secrets.Prefix].id}
@@ -184,11 +179,16 @@ func (v *Verifier) begin(ctx context.Context, tenantID, handle, secret string) (
 		return nil, errGone
 	}
 	if l.claim() != nil {
-		v.audit(ctx, tenantID, "wallet", "session.answer", handle, string(credential.SessionState))
-		v.metrics.answer(tenantID, credential.SessionState)
+		v.wrongState(ctx, tenantID, id)
 		return nil, errRejected
 	}
 	return a, nil
+}
+
+// wrongState notes an answer to a session that has one already.
+func (v *Verifier) wrongState(ctx context.Context, tenantID, id string) {
+	v.audit(ctx, tenantID, "wallet", "session.answer", id, string(credential.SessionState))
+	v.metrics.answer(tenantID, credential.SessionState)
 }
 
 // judge judges an answer and ends the session with it. redirect is where a same-device wallet sends the browser. The

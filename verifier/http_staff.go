@@ -144,8 +144,7 @@ func (v *Verifier) serveEvents(w http.ResponseWriter, r *http.Request, t *tenant
 func (v *Verifier) peek(r *http.Request, t *tenant, id string) (*Session, error) {
 	l := v.find(t.ID, handleOf(id))
 	if l == nil {
-		s, _, err := v.stored(r.Context(), t.ID, handleOf(id))
-		return s, err
+		return v.stored(r.Context(), t.ID, handleOf(id))
 	}
 	if err := v.expire(r.Context(), l); err != nil {
 		return nil, err

@@ -304,8 +304,7 @@ func (v *Verifier) session(ctx context.Context, tenantID, id, code string) (*Ses
 	}
 	l := v.find(tenantID, handleOf(id))
 	if l == nil {
-		s, _, err := v.stored(ctx, tenantID, handleOf(id))
-		return s, err
+		return v.stored(ctx, tenantID, handleOf(id))
 	}
 	if err := v.expire(ctx, l); err != nil {
 		return nil, err
@@ -375,7 +374,7 @@ func (v *Verifier) opened(ctx context.Context, tenantID, id string) (*live, erro
 	}
 	l := v.find(tenantID, handleOf(id))
 	if l == nil {
-		if _, _, err := v.stored(ctx, tenantID, handleOf(id)); err != nil {
+		if _, err := v.stored(ctx, tenantID, handleOf(id)); err != nil {
 			return nil, err
 		}
 		return nil, ErrEnded

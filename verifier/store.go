@@ -170,22 +170,22 @@ func scanSession(row scanner, more ...any) (*Session, error) {
 	return &s, nil
 }
 
-// stored returns a session that is not in memory any more, without values, and the secret-free rest. Error:
-// [ErrNotFound]; a cancelled session is returned.
-func (v *Verifier) stored(ctx context.Context, tenantID, handle string) (*Session, bool, error) {
+// stored returns a session that is not in memory any more, without values. Error: [ErrNotFound]; a cancelled session
+// is returned.
+func (v *Verifier) stored(ctx context.Context, tenantID, handle string) (*Session, error) {
 	if len(handle) != len(handleOf("")) {
-		return nil, false, ErrNotFound
+		return nil, ErrNotFound
 	}
 	row := v.db.Read().QueryRowContext(ctx, "SELECT "+columns+" FROM sessions WHERE handle = ? AND tenant = ?", handle, tenantID)
 	s, err := scanSession(row)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, false, ErrNotFound
+		return nil, ErrNotFound
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("%w: %w", errStore, err)
+		return nil, fmt.Errorf("%w: %w", errStore, err)
 	}
 	s.Claims = nil
-	return s, true, nil
+	return s, nil
 }
 
 // History returns ended and open sessions of the tenant, newest first, without values. before, when not zero, pages on.

@@ -10,7 +10,9 @@ package verifier
 import (
 	"context"
 	"crypto"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -278,12 +280,31 @@ func openTenant(cfg Config, c Tenant) (*tenant, error) {
 	if _, ok := t.clients[t.ClientID]; !ok {
 		return nil, fmt.Errorf("setting client_id: %q needs chain (with the host of origin as DNS name for x509_san_dns) or key_id", t.ClientID)
 	}
+	if err := checkStaff(c.Staff); err != nil {
+		return nil, err
+	}
 	for _, r := range c.Redirects {
 		if err := (&fetch.Client{Loopback: cfg.Dev}).Check(r); err != nil {
 			return nil, fmt.Errorf("setting redirects: %v", err)
 		}
 	}
 	return t, nil
+}
+
+// checkStaff refuses tokens that anyone could guess, and names that would share each other's roles.
+func checkStaff(staff []office.Staff) error {
+	names, tokens := map[string]bool{}, map[string]bool{office.HashToken(""): true}
+	for i, s := range staff {
+		token := strings.ToLower(s.TokenSHA256)
+		if raw, err := hex.DecodeString(token); err != nil || len(raw) != sha256.Size || tokens[token] {
+			return fmt.Errorf("setting staff[%d].token_sha256: not the SHA-256 of a token of its own", i)
+		}
+		if s.Name == "" || names[s.Name] {
+			return fmt.Errorf("setting staff[%d].name: %q is missing or given twice", i, s.Name)
+		}
+		names[s.Name], tokens[token] = true, true
+	}
+	return nil
 }
 
 // State returns how fresh the registry is.

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/zegel-id/zegel/pkg/jose"
+	"github.com/zegel-id/zegel/pkg/office"
 	"github.com/zegel-id/zegel/pkg/openid4vp"
 	"github.com/zegel-id/zegel/pkg/sdjwt"
 	"github.com/zegel-id/zegel/pkg/trust"
@@ -215,7 +216,8 @@ func TestStaffAPI(t *testing.T) {
 		{"PUT", "/sessions", 405}, {"GET", "/nothing", 404}, {"GET", "/sessions/" + strings.Repeat("A", 26), 404}, {"GET", "/sessions/" + strings.Repeat("A", 5000), 404}, {"DELETE", "/sessions/x", 404},
 		{"GET", "/sessions?limit=0", 400}, {"GET", "/sessions?before=x", 400}, {"GET", "/sessions?limit=2&before=2030-01-01T00:00:00Z", 200},
 	} {
-		if status, m, _ := s.api(allToken, c.method, c.path, ""); status != c.want {
+		status, m, h := s.api(allToken, c.method, c.path, "")
+		if status != c.want || (status == 405) != (h.Get("Allow") != "") {
 			t.Errorf("%s %.40s: %d %v", c.method, c.path, status, m)
 		}
 	}
@@ -367,6 +369,11 @@ func TestConfiguration(t *testing.T) {
 		"setting client_id":   func(c *Tenant) { c.ClientID = "redirect_uri" },
 		"setting redirects":   func(c *Tenant) { c.Redirects = []string{"http://verifier.example"} },
 		"given twice":         func(c *Tenant) { c.ID = "elders" },
+		"token_sha256":        func(c *Tenant) { c.Staff = []office.Staff{{Name: "A", TokenSHA256: ""}} },
+		"not the SHA-256":     func(c *Tenant) { c.Staff = []office.Staff{{Name: "A", TokenSHA256: office.HashToken("")}} },
+		"staff[1].name": func(c *Tenant) {
+			c.Staff = []office.Staff{{Name: "A", TokenSHA256: office.HashToken("x")}, {Name: "A", TokenSHA256: office.HashToken("y")}}
+		},
 	} {
 		cfg := s.cfg
 		cfg.Dir = t.TempDir()
