@@ -3,6 +3,8 @@ package issuer
 import (
 	"bytes"
 	"crypto"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
@@ -222,4 +224,9 @@ func equalKey(a, b crypto.PublicKey) bool {
 func isCode(err error, code oauth.Code) bool {
 	var e *oauth.Error
 	return errors.As(err, &e) && e.Code == code
+}
+
+func sdjwtDigest(disclosure string) string {
+	sum := sha256.Sum256([]byte(disclosure))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
