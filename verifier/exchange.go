@@ -2,6 +2,7 @@ package verifier
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -57,7 +58,7 @@ func (v *Verifier) reach(ctx context.Context, tenantID, handle string) (l *live,
 		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		return l, l.session.ID, reachable(l.session.State)
+		return l, l.id, reachable(l.session.State)
 	}
 	s, err := v.stored(ctx, tenantID, handle)
 	if errors.Is(err, ErrNotFound) {
@@ -124,7 +125,7 @@ func (v *Verifier) requestObject(ctx context.Context, tenantID, handle, walletNo
 	}
 	l.mu.Unlock()
 	if first {
-		v.subs.tell(l.session.ID)
+		v.subs.tell(l.id)
 	}
 	return object, nil
 }
@@ -159,7 +160,8 @@ func (l *live) request(walletNonce string) *openid4vp.Request {
 type answering struct {
 	live *live
 	want secrets
-	id   string // client_id, the audience of key bindings
+	key  *ecdsa.PrivateKey // decrypts the answer
+	id   string            // client_id, the audience of key bindings
 }
 
 // begin finds the session of a response address and claims it for one answer. Every way out of a claimed session goes
@@ -173,7 +175,7 @@ func (v *Verifier) begin(ctx context.Context, tenantID, handle, secret string) (
 		return nil, err
 	}
 	l.mu.Lock()
-	a := &answering{live: l, want: l.secrets, id: l.tenant.clients[l.secrets.Prefix].id}
+	a := &answering{live: l, want: l.secrets, key: l.key, id: l.tenant.clients[l.secrets.Prefix].id}
 	l.mu.Unlock()
 	if subtle.ConstantTimeCompare([]byte(secret), []byte(a.want.Secret)) != 1 {
 		return nil, errGone
@@ -195,7 +197,7 @@ func (v *Verifier) wrongState(ctx context.Context, tenantID, id string) {
 // error is [errRejected], or one of ours when the session is as it was.
 func (v *Verifier) judge(ctx context.Context, a *answering, form url.Values) (redirect string, err error) {
 	l := a.live
-	resp, err := openid4vp.ParseResponse(form, a.want.Mode, l.key)
+	resp, err := openid4vp.ParseResponse(form, a.want.Mode, a.key)
 	if err == nil && a.want.Mode == openid4vp.DirectPostJWT && resp.Error == "" {
 		// The key would fit without, but a message for another key is not an answer to this request.
 		if kid, kerr := jose.EncryptionKeyID(form.Get("response"), openid4vp.MaxResponseSize); kerr != nil || kid != "" && kid != a.want.KeyID {
@@ -309,7 +311,7 @@ func (v *Verifier) reject(ctx context.Context, a *answering, cause error) error 
 	}
 	state := v.ledger.State()
 	e.asOf, e.height = state.Time, state.Height
-	v.log.Info("answer rejected", "session", a.live.session.ID, "category", category, "error", cause)
+	v.log.Info("answer rejected", "session", a.live.id, "category", category, "error", cause)
 	v.metrics.answer(a.live.tenant.ID, category)
 	if err := v.finish(ctx, a.live, e); err != nil {
 		return err
@@ -331,11 +333,10 @@ func (v *Verifier) bad(ctx context.Context, a *answering, cause error) error {
 	}
 	l.mu.Lock()
 	l.session.Outcome, l.session.Category, l.busy = Rejected, category, false
-	id := l.session.ID
 	l.mu.Unlock()
-	v.log.Info("answer rejected, session still open", "session", id, "category", category, "error", cause)
-	v.audit(ctx, l.tenant.ID, "wallet", "session.answer", id, string(category))
+	v.log.Info("answer rejected, session still open", "session", l.id, "category", category, "error", cause)
+	v.audit(ctx, l.tenant.ID, "wallet", "session.answer", l.id, string(category))
 	v.metrics.answer(l.tenant.ID, category)
-	v.subs.tell(id)
+	v.subs.tell(l.id)
 	return errRejected
 }

@@ -90,7 +90,7 @@ func (v *Verifier) wipe(ctx context.Context, stale []*live) {
 	}
 	v.metrics.wiped(len(stale))
 	for _, l := range stale {
-		v.subs.tell(l.session.ID)
+		v.subs.tell(l.id)
 	}
 }
 

@@ -117,6 +117,7 @@ type secrets struct {
 type live struct {
 	tenant *tenant
 	handle string
+	id     string
 
 	mu       sync.Mutex
 	session  Session
@@ -249,7 +250,7 @@ func (t *tenant) newSession(req SessionRequest) (*live, error) {
 		return nil, fmt.Errorf("%w: redirect_uri is not one of the tenant's", ErrInvalid)
 	}
 	id := rand.Text()
-	l := &live{tenant: t, handle: handleOf(id), secrets: s}
+	l := &live{tenant: t, handle: handleOf(id), id: id, secrets: s}
 	l.session = Session{ID: id, Tenant: t.ID, State: Created, Preset: req.Preset, Purpose: s.Purpose}
 	if s.Mode == openid4vp.DirectPostJWT {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -235,7 +235,7 @@ func (v *Verifier) load(ctx context.Context) error {
 			// The tenant left the configuration; its sessions end as time goes by, unreachable.
 			l.tenant = &tenant{Tenant: Tenant{ID: "\x00" + s.Tenant}}
 		}
-		l.session = *s
+		l.session, l.id = *s, s.ID
 		l.deadline = v.elapsed() + min(max(s.ExpiresAt.Sub(now), 0), Lifetime)
 		// Half the usual time at most, so that values that were kept before do not stay longer than they may.
 		keep := time.Duration(v.cfg.ClaimMinutes) * time.Minute
