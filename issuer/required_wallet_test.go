@@ -106,7 +106,7 @@ func refusedNonces(t *testing.T) {
 		inner.ServeHTTP(rw, r)
 	})
 	w.handler.Unlock()
-	const issuances, workers = 1000, 8
+	const issuances, workers = 1000, 20
 	keys := newKeys(t, 1)
 	var wg sync.WaitGroup
 	for range workers {
