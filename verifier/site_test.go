@@ -110,7 +110,7 @@ func (l *fakeLedger) Bundle(_ context.Context, keys ...ledger.Key) ([]byte, erro
 	if l.noBundle {
 		return nil, ledger.ErrUnavailable
 	}
-	return bytes.Repeat([]byte("proof"), 400*len(keys)), nil
+	return bytes.Repeat([]byte("proof"), 560*len(keys)), nil
 }
 
 func newKey(t testing.TB) *ecdsa.PrivateKey {
