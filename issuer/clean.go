@@ -10,6 +10,8 @@ import (
 const (
 	cleanEvery = time.Minute
 	offerKept  = 30 * 24 * time.Hour
+	// What was handed out is kept for as long after its end.
+	credentialKept = 30 * 24 * time.Hour
 )
 
 // clean removes what is over, until ctx ends.
@@ -28,7 +30,8 @@ func (i *Issuer) clean(ctx context.Context) {
 	}
 }
 
-// cleanOnce removes expired tokens, used nonces and old offers, and the claims that came with an offer that nobody took.
+// cleanOnce removes expired tokens, used nonces, old offers and long expired credentials with the reasons of their changes, and
+// the claims that came with an offer that nobody took.
 func (i *Issuer) cleanOnce(ctx context.Context) error {
 	now := i.elapsed().UnixMilli()
 	return i.db.Write(ctx, func(tx *sql.Tx) error {
@@ -40,6 +43,8 @@ func (i *Issuer) cleanOnce(ctx context.Context) error {
 			{"DELETE FROM used_nonce WHERE expires <= ?", []any{now}},
 			{"UPDATE offer SET state = ?, claims = NULL WHERE state = ? AND expires <= ?", []any{OfferExpired, OfferWaiting, now}},
 			{"DELETE FROM offer WHERE expires <= ?", []any{now - offerKept.Milliseconds()}},
+			{"DELETE FROM action WHERE credential IN (SELECT id FROM credential WHERE expires <= ?)", []any{now - credentialKept.Milliseconds()}},
+			{"DELETE FROM credential WHERE expires <= ?", []any{now - credentialKept.Milliseconds()}},
 		} {
 			if _, err := tx.Exec(remove.query, remove.args...); err != nil {
 				return err

@@ -209,14 +209,18 @@ func (i *Issuer) setStatus(ctx context.Context, t *tenant) (bool, error) {
 		return false, err
 	}
 	list := changes[0].list
+	var bare []*change
+	for _, c := range changes {
+		if len(c.fillers) == 0 {
+			bare = append(bare, c)
+		}
+	}
 	// Filling is taken first and by itself, so that a transaction that has to be made again has the same entries.
 	err = i.db.Write(ctx, func(tx *sql.Tx) error {
-		for _, c := range changes {
-			c.fillers = slices.Clip(c.fillers)
-			if len(c.fillers) == 0 {
-				if err := i.fill(tx, t, c); err != nil {
-					return err
-				}
+		for _, c := range bare {
+			c.fillers = nil
+			if err := i.fill(tx, t, c); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -308,7 +312,8 @@ func (i *Issuer) send(ctx context.Context, t *tenant, f *flight) error {
 		return i.refused(ctx, t, f, res)
 	case ledger.Conflict:
 		if f.creates {
-			return i.drop(ctx, t, f) // createList finds out whose it is
+			// It stood there before we asked, though our mirror did not know it yet: see createList.
+			return i.retire(ctx, t, f)
 		}
 	}
 	// What the registry has against it may end: a key that is being rotated, a stop. A revocation is never given up.
@@ -339,6 +344,14 @@ func (i *Issuer) reconcile(ctx context.Context, t *tenant, f *flight, cause erro
 	}
 	i.log.Info("outbox: made again", "tenant", t.ID, "sequence", f.sequence, "cause", cause)
 	return nil
+}
+
+// retire gives up a list that is on the chain but not of this store.
+func (i *Issuer) retire(ctx context.Context, t *tenant, f *flight) error {
+	if err := i.setList(ctx, t, f.list, listRetired); err != nil {
+		return err
+	}
+	return i.drop(ctx, t, f)
 }
 
 // listHeight is the block of a list's last change, for a transaction whose block was not told.

@@ -11,6 +11,8 @@ listen = "127.0.0.1:8421"
 dir = "/var/lib/zegel/issuer"
 # Network file of the registry: the only root of trust.
 network = "/etc/zegel/network.json"
+# Requests a second of one caller: an address, or a member of staff. Ten times as many may come at once.
+rate_limit = 500
 
 [[tenants]]
 # Path part of the credential issuer identifier: <origin>/issuer/<id>
