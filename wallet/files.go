@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -114,6 +115,13 @@ func (g *guard) private(name string, f vfs.File, err error) (vfs.File, error) {
 
 // Create implements [vfs.FS].
 func (g *guard) Create(name string, c vfs.DiskWriteCategory) (f vfs.File, err error) {
+	if strings.HasPrefix(g.PathBase(name), "marker.") {
+		// A marker says which manifest counts. The database does not wait until the manifest's own name is on disk, so
+		// that a power cut can leave the marker without it.
+		if err := g.write(func() error { return g.syncDir(g.PathDir(name)) }); err != nil {
+			return nil, err
+		}
+	}
 	if err := g.write(func() error { f, err = g.FS.Create(name, c); return err }); err != nil {
 		return nil, err
 	}
@@ -151,11 +159,10 @@ func (g *guard) Rename(oldname, newname string) error {
 
 // Lock implements [vfs.FS].
 func (g *guard) Lock(name string) (io.Closer, error) {
-	c, err := g.FS.Lock(name)
-	if err == nil && g.disk {
-		err = os.Chmod(name, 0o600)
+	if g.disk {
+		return lockFileOnDisk(name)
 	}
-	return c, err
+	return g.FS.Lock(name)
 }
 
 type guardedFile struct {

@@ -188,7 +188,7 @@ func (i *Issuance) fetch(ctx context.Context, id string, n int) (*fetched, error
 	left := keys
 	for _, compact := range issued.Credentials {
 		var key crypto.Signer
-		if key, left, err = takeKey(compact, left); err != nil {
+		if key, left, err = takeKey(compact, config.VCT, left); err != nil {
 			return nil, err
 		}
 		c, err := validator.Issued(ctx, compact, config.VCT, key.Public())
@@ -215,8 +215,9 @@ func noStatus(context.Context, *trust.Identity, statuslist.Ref) (statuslist.Stat
 	return 0, time.Time{}, statuslist.ErrUnavailable
 }
 
-// takeKey finds the key that a credential was made for. Copies may come in any order, each key serves once.
-func takeKey(compact string, keys []crypto.Signer) (crypto.Signer, []crypto.Signer, error) {
+// takeKey finds the key that a credential of the type was made for. Copies may come in any order, each key serves once.
+// Nothing is verified yet.
+func takeKey(compact, vct string, keys []crypto.Signer) (crypto.Signer, []crypto.Signer, error) {
 	s, err := sdjwt.Parse(compact)
 	if err != nil {
 		return nil, keys, invalid("%v", err)
@@ -224,6 +225,9 @@ func takeKey(compact string, keys []crypto.Signer) (crypto.Signer, []crypto.Sign
 	payload, err := s.Payload()
 	if err != nil {
 		return nil, keys, invalid("%v", err)
+	}
+	if payload["vct"] != any(vct) {
+		return nil, keys, invalid("the credential is not of the type that was offered")
 	}
 	cnf, _ := payload["cnf"].(map[string]any)
 	raw, err := json.Marshal(cnf["jwk"])

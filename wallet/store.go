@@ -434,7 +434,8 @@ func (s *store) list(prefix string) []string {
 	return names
 }
 
-// purge makes deleted records leave the disk: the logs and tables that held them are rewritten without them.
+// purge makes deleted records leave the disk: tables are rewritten without them, and the database is opened anew, because
+// it keeps finished logs to write over them later and lets go of them only then.
 func (s *store) purge(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -447,6 +448,12 @@ func (s *store) purge(ctx context.Context) error {
 		}
 		return struct{}{}, s.db.Compact(ctx, []byte{}, bytes.Repeat([]byte{0xff}, 17), false)
 	})
+	if err == nil {
+		err = s.closeDB()
+	}
+	if err == nil {
+		err = s.openDB(false)
+	}
 	if err != nil {
 		return s.corrupt(err)
 	}

@@ -493,6 +493,7 @@ func testPowerCuts(t *testing.T) {
 	acked.Store(&empty)
 	coming.Store(&empty)
 
+	changed := false
 	const wantCuts = 1000
 	cuts := 0
 	cut := func(what string) {
@@ -542,11 +543,25 @@ func testPowerCuts(t *testing.T) {
 		slices.Sort(ids)
 		var do func() error
 		switch {
+		case step%5 == 4: // a new start, with all that the database does then
+			do = func() error {
+				if err := w.Close(); err != nil {
+					return err
+				}
+				for _, s := range secrets {
+					if got, err := Open(t.Context(), memOptions(fs, c.Now), s); err == nil {
+						w = got
+						return nil
+					}
+				}
+				return errors.New("the wallet does not open again")
+			}
 		case step%7 == 6:
 			old, fresh := testPIN, otherPIN
-			if (step/7)%2 == 1 {
+			if changed {
 				old, fresh = otherPIN, testPIN
 			}
+			changed = !changed
 			secrets = []string{old, fresh}
 			do = func() error { return w.ChangeSecret(t.Context(), old, fresh) }
 		case len(ids) > 4 || len(ids) > 0 && step%3 == 2:

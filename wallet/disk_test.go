@@ -1,0 +1,507 @@
+package wallet
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/google/go-cmp/cmp"
+)
+
+// diskOptions is a wallet on the real disk.
+func diskOptions(dir string) Options {
+	o := memOptions(nil, newClock(noon).Now)
+	o.Dir, o.fs = dir, nil
+	return o
+}
+
+// files reads every file below dir.
+func files(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // the database removed it meanwhile
+		}
+		all[path] = string(data)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// spellings are the ways in which a text could lie on a disk.
+func spellings(s string) []string {
+	out := []string{s, strings.ToUpper(s), hex.EncodeToString([]byte(s))}
+	for skip := range 3 { // base64 looks different at each of three offsets
+		if len(s) > skip+6 {
+			whole := base64.StdEncoding.EncodeToString([]byte(s[skip:]))
+			out = append(out, whole[:len(whole)-4])
+		}
+	}
+	wide := ""
+	for _, r := range s {
+		wide += string([]byte{byte(r), 0})
+	}
+	return append(out, wide)
+}
+
+// testPlaintext is WAL-02.
+func testPlaintext(t *testing.T) {
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	w := newWorld(t)
+	dir := filepath.Join(t.TempDir(), "wallet")
+	wal := w.wallet(func(o *Options) { o.Dir = dir })
+	cards := receive(t, wal, w.offer(), "")
+	link, a := w.ask(query(`["age_equal_or_over","18"]`, `["family_name"]`), nil)
+	if _, err := present(t, wal, link).Share(t.Context(), Choice{AllowExtra: true}); err != nil {
+		t.Fatal(err)
+	}
+	r, err := wal.record(cards[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets := []string{canaryName, canaryNumber, "Canarina", "2000-01-31", "Teststraat", personType, townName, "family_name", testPIN, a.request.Nonce, "Persoonsgegevens"}
+	for _, c := range r.Copies {
+		data, err := wal.store.get(copyName(r.ID, c.ID))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var copied copyRecord
+		if err := read(data, &copied); err != nil {
+			t.Fatal(err)
+		}
+		secrets = append(secrets, string(copied.Key[len(copied.Key)-100:len(copied.Key)-60]), copied.Credential[:60], copied.Credential[len(copied.Credential)-60:])
+	}
+	look := func(when string) {
+		hits, size := 0, 0
+		for _, d := range []string{dir, temp} {
+			for name, data := range files(t, d) {
+				size += len(data)
+				for _, s := range secrets {
+					for _, spelled := range spellings(s) {
+						if strings.Contains(data, spelled) {
+							hits++
+							t.Errorf("%s: %s holds a secret of %d characters", when, name, len(s))
+						}
+					}
+				}
+			}
+		}
+		t.Logf("%s: %d hits in %d bytes", when, hits, size)
+	}
+	look("running")
+	if err := wal.store.purge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	look("tables")
+	mustClose(t, wal)
+	look("closed")
+	// Control: the same search finds what is there.
+	if err := os.WriteFile(filepath.Join(dir, "x"), []byte("...."+base64.StdEncoding.EncodeToString([]byte("ab"+canaryName))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	for _, data := range files(t, dir) {
+		for _, s := range spellings(canaryName) {
+			found = found || strings.Contains(data, s)
+		}
+	}
+	if !found {
+		t.Error("the search finds nothing at all")
+	}
+}
+
+// fullFS is a disk that can be full.
+type fullFS struct {
+	*vfs.MemFS
+	full atomic.Bool
+}
+
+func (f *fullFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	file, err := f.MemFS.Create(name, c)
+	return &fullFile{file, f}, err
+}
+
+type fullFile struct {
+	vfs.File
+	f *fullFS
+}
+
+func (f *fullFile) Write(p []byte) (int, error) {
+	if f.f.full.Load() {
+		return 0, &fs.PathError{Op: "write", Path: "disk", Err: syscall.ENOSPC}
+	}
+	return f.File.Write(p)
+}
+
+// testDiskFull is WAL-09.
+func testDiskFull(t *testing.T) {
+	w := newWorld(t)
+	disk := &fullFS{MemFS: vfs.NewMem()}
+	wal := w.wallet(func(o *Options) { o.Dir, o.fs = "w", disk })
+	receive(t, wal, w.offer(), "")
+	control(t, w, wal)
+	want := mustContents(t, wal)
+	w.events = nil
+
+	i, err := wal.Receive(t.Context(), w.offer())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := i.Fetch(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	disk.full.Store(true)
+	_, err = i.Accept(t.Context())
+	if !errors.Is(err, ErrDiskFull) {
+		t.Errorf("on a full disk: %v", err)
+	}
+	if len(w.events) != 1 || w.events[0] != "credential_failure" {
+		t.Errorf("events %q", w.events)
+	}
+	// What came after a failure is refused too, and nothing hangs.
+	if err := addCard(t.Context(), wal, "later", 1); CategoryOf(err) != StoreCorrupt {
+		t.Errorf("after the failure: %v", err)
+	}
+	wal.Close()
+	disk.full.Store(false)
+	o := memOptions(disk, w.now)
+	wal = mustOpen(t, o)
+	defer wal.Close()
+	if diff := cmp.Diff(want, mustContents(t, wal)); diff != "" {
+		t.Errorf("the old store changed:\n%s", diff)
+	}
+	w.events = nil
+	receive(t, wal, w.offer(), "")
+	control(t, w, wal)
+}
+
+const helperEnv = "ZEGEL_TEST_WALLET"
+
+// TestHelperProcess is the second process of WAL-10; by itself it does nothing.
+func TestHelperProcess(t *testing.T) {
+	dir := os.Getenv(helperEnv)
+	if dir == "" {
+		t.Skip("started by another test only")
+	}
+	w, err := Open(t.Context(), diskOptions(dir), testPIN)
+	if err == nil {
+		w.Close()
+	}
+	fmt.Printf("category=%s.\n", CategoryOf(err))
+}
+
+func secondProcess(t *testing.T, dir string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestHelperProcess$", "-test.v")
+	cmd.Env = append(os.Environ(), helperEnv+"="+dir)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	_, rest, _ := strings.Cut(string(out), "category=")
+	category, _, _ := strings.Cut(rest, ".")
+	return category
+}
+
+// testOneProcess is WAL-10.
+func testOneProcess(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "wallet")
+	w, err := Create(t.Context(), diskOptions(dir), Setup{Secret: testPIN, Dev: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := addCard(t.Context(), w, "one", 2); err != nil {
+		t.Fatal(err)
+	}
+	want, before := mustContents(t, w), files(t, dir)
+	if got := secondProcess(t, dir); got != string(Locked) {
+		t.Errorf("second process: %q", got)
+	}
+	if _, err := Open(t.Context(), diskOptions(dir), testPIN); CategoryOf(err) != Locked {
+		t.Errorf("second time in one process: %v", err)
+	}
+	if diff := cmp.Diff(before, files(t, dir)); diff != "" {
+		t.Error("the second process changed files")
+	}
+	mustClose(t, w)
+	// Control: when the first has ended, another process opens it.
+	if got := secondProcess(t, dir); got != "" {
+		t.Errorf("after the first has ended: %q", got)
+	}
+
+	// A newer format is refused, whatever else the file says, and nothing changes.
+	h := &home{guard: newGuard(nil), dir: dir, now: newClock(noon).Now}
+	if err := h.readLock(); err != nil {
+		t.Fatal(err)
+	}
+	good := files(t, dir)
+	newer := *h.lock
+	newer.Format++
+	for _, name := range []string{keyFile, keyCopyFile} {
+		if err := h.save(h.path(name), newer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before = files(t, dir)
+	_, err = Open(t.Context(), diskOptions(dir), testPIN)
+	if CategoryOf(err) != StoreCorrupt || !strings.Contains(err.Error(), "newer program") {
+		t.Errorf("newer format: %v", err)
+	}
+	if diff := cmp.Diff(before, files(t, dir)); diff != "" {
+		t.Error("a newer store was changed")
+	}
+	for _, name := range []string{keyFile, keyCopyFile} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(good[filepath.Join(dir, name)]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w = mustOpen(t, diskOptions(dir))
+	if diff := cmp.Diff(want, mustContents(t, w)); diff != "" {
+		t.Error(diff)
+	}
+	mustClose(t, w)
+}
+
+// testDelete is WAL-13.
+func testDelete(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "wallet")
+	w, err := Create(t.Context(), diskOptions(dir), Setup{Secret: testPIN, Dev: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"gone", "stays"} {
+		if err := addCard(t.Context(), w, id, 3); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sealed := func(id string) (all [][]byte) {
+		r, err := w.record(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range r.Copies {
+			d := w.store.diskName(copyName(id, c.ID))
+			value, closer, err := w.store.db.Get(d[:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, bytes.Clone(value[:24])) // its random nonce tells it from every other
+			closer.Close()
+		}
+		return all
+	}
+	gone, stays := sealed("gone"), sealed("stays")
+	count := func(marks [][]byte) (n int) {
+		for _, data := range files(t, dir) {
+			for _, m := range marks {
+				n += strings.Count(data, string(m))
+			}
+		}
+		return n
+	}
+	if count(gone) < 3 || count(stays) < 3 {
+		t.Fatal("the search does not find what is there")
+	}
+	r, _ := w.record("gone")
+	if err := w.Delete(t.Context(), "gone"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Delete(t.Context(), "gone"); !errors.Is(err, ErrNoCard) {
+		t.Errorf("deleted twice: %v", err)
+	}
+	for _, c := range r.Copies {
+		if data, err := w.store.get(copyName("gone", c.ID)); err != nil || data != nil {
+			t.Errorf("a key is still there: %v", err)
+		}
+	}
+	mustClose(t, w) // waits for the removal of old files
+	if n := count(gone); n != 0 {
+		t.Errorf("%d deleted copies are still on the disk", n)
+		for name, data := range files(t, dir) {
+			t.Log(name, len(data), strings.Count(data, string(gone[0])))
+		}
+	}
+	if count(stays) < 3 {
+		t.Error("the other card's copies are gone")
+	}
+	w = mustOpen(t, diskOptions(dir))
+	defer w.Close()
+	cards, err := w.Cards(t.Context())
+	if err != nil || len(cards) != 1 || cards[0].ID != "stays" {
+		t.Errorf("cards: %+v, %v", cards, err)
+	}
+	entries, err := w.History(t.Context())
+	if err != nil || len(entries) != 3 || entries[0].Kind != "deleted" || entries[2].Kind != "received" {
+		t.Errorf("history: %+v, %v", entries, err)
+	}
+}
+
+// memKeychain is a keychain in memory.
+type memKeychain map[string][]byte
+
+func (m memKeychain) Get(name string) ([]byte, error) {
+	if v, ok := m[name]; ok {
+		return bytes.Clone(v), nil
+	}
+	return nil, ErrNoSecret
+}
+func (m memKeychain) Set(name string, secret []byte) error { m[name] = bytes.Clone(secret); return nil }
+func (m memKeychain) Delete(name string) error             { delete(m, name); return nil }
+
+func TestKeychain(t *testing.T) {
+	c := newClock(noon)
+	mem := vfs.NewMem()
+	chain := memKeychain{}
+	o := memOptions(mem, c.Now)
+	o.Keychain = chain
+	w, err := Create(t.Context(), o, Setup{Secret: testPIN, Dev: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !w.RollbackNoticed() {
+		t.Error("with a keychain rollback is noticed")
+	}
+	if err := addCard(t.Context(), w, "one", 1); err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, w)
+	old := copyDisk(t, mem)
+	w = mustOpen(t, o)
+	if err := addCard(t.Context(), w, "two", 1); err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, w)
+
+	// The old copy put back, with everything that lies in the directory.
+	back := o
+	back.fs = copyDisk(t, old)
+	if _, err := Open(t.Context(), back, testPIN); CategoryOf(err) != StoreRolledBack {
+		t.Errorf("old copy: %v", err)
+	}
+	// Wrong tries are not forgotten with the files either.
+	if _, err := Open(t.Context(), o, otherPIN); CategoryOf(err) != Locked {
+		t.Error(err)
+	}
+	for range triesPerRound - 1 {
+		back.fs = copyDisk(t, old)
+		if _, err := Open(t.Context(), back, otherPIN); CategoryOf(err) != Locked {
+			t.Error(err)
+		}
+	}
+	back.fs = copyDisk(t, old)
+	_, err = Open(t.Context(), back, testPIN)
+	var locked *LockedError
+	if !errors.As(err, &locked) || locked.Until.IsZero() {
+		t.Errorf("a fresh counter put back: %v", err)
+	}
+	c.Add(waits[0])
+	// Without the keychain, or with its half lost, the PIN alone opens nothing.
+	none := o
+	none.Keychain = nil
+	if _, err := Open(t.Context(), none, testPIN); CategoryOf(err) != Locked {
+		t.Errorf("without keychain: %v", err)
+	}
+	none.Keychain = memKeychain{}
+	if _, err := Open(t.Context(), none, testPIN); CategoryOf(err) != Locked {
+		t.Errorf("with another keychain: %v", err)
+	}
+	wrong := maps.Clone(chain)
+	for name := range wrong {
+		if strings.HasSuffix(name, "-half") {
+			wrong[name] = make([]byte, 32)
+		}
+	}
+	none.Keychain, none.fs = wrong, copyDisk(t, mem)
+	if _, err := Open(t.Context(), none, testPIN); CategoryOf(err) != Locked {
+		t.Errorf("with another half: %v", err)
+	}
+	w = mustOpen(t, o)
+	if cards, err := w.Cards(t.Context()); err != nil || len(cards) != 2 {
+		t.Errorf("control: %v, %v", cards, err)
+	}
+	mustClose(t, w)
+}
+
+func TestSecrets(t *testing.T) {
+	for _, s := range []string{"000000", "123456", "654321", "121212", "123123", "112233445566", "010190", "311299", "901231", "999998", "12345", "345678", ""} {
+		if err := checkSecret(s, true, true); !errors.Is(err, ErrWeakSecret) {
+			t.Errorf("%q: %v", s, err)
+		}
+	}
+	for _, s := range []string{testPIN, otherPIN, "493817"} {
+		if err := checkSecret(s, true, false); err != nil {
+			t.Errorf("%q with a keychain: %v", s, err)
+		}
+		if err := checkSecret(s, false, true); err != nil {
+			t.Errorf("%q in development: %v", s, err)
+		}
+		if err := checkSecret(s, false, false); !errors.Is(err, ErrWeakSecret) {
+			t.Errorf("%q without a keychain: %v", s, err)
+		}
+	}
+	for _, s := range []string{"password", "Wachtwoord123!", "correct horse battery staple", "aaaaaaaaaaaaaaaaaaaaaaaa", "abcdefghijklmnopqrstuvwxyz", "mijn hond heet", "welkom welkom welkom welkom welkom"} {
+		if err := checkSecret(s, false, false); !errors.Is(err, ErrWeakSecret) {
+			t.Errorf("%q: %v (%d bits)", s, err, passphraseBits(s))
+		}
+	}
+	for _, s := range []string{"fietsbel kaneel uurwerk stoep dolfijn", "x7!Kq2#vLm9z", "stapel groen motor kers lantaarn zeis"} {
+		if err := checkSecret(s, false, false); err != nil {
+			t.Errorf("%q: %v", s, err)
+		}
+	}
+	if defaultKDF.Memory < 64<<10 || defaultKDF.Time < 3 {
+		t.Errorf("argon2id costs %+v", defaultKDF)
+	}
+	for _, s := range []Setup{{Secret: testPIN}, {Secret: testPIN, Dev: false, Network: []byte("{}")}} {
+		o := memOptions(vfs.NewMem(), newClock(noon).Now)
+		o.Keychain = memKeychain{}
+		if _, err := Create(context.Background(), o, s); err == nil {
+			t.Errorf("%+v: a wallet without a root of trust", s)
+		}
+	}
+}
+
+func TestOpenNothing(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := Open(t.Context(), diskOptions(filepath.Join(dir, "none")), testPIN); !errors.Is(err, ErrNoWallet) {
+		t.Errorf("no directory: %v", err)
+	}
+	empty := filepath.Join(dir, "empty")
+	if err := os.Mkdir(empty, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), diskOptions(empty), testPIN); !errors.Is(err, ErrNoWallet) {
+		t.Errorf("empty directory: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(empty, "brief.txt"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Create(t.Context(), diskOptions(empty), Setup{Secret: testPIN, Dev: true}); err == nil {
+		t.Error("made a wallet among other files")
+	}
+	if got := files(t, empty); len(got) != 1 {
+		t.Errorf("files: %v", got)
+	}
+}

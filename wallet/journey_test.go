@@ -1,0 +1,612 @@
+package wallet
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/zegel-id/zegel/pkg/oauth"
+	"github.com/zegel-id/zegel/pkg/openid4vp"
+	"github.com/zegel-id/zegel/pkg/sdjwt"
+	"github.com/zegel-id/zegel/pkg/statuslist"
+	"github.com/zegel-id/zegel/pkg/trust"
+)
+
+// control runs the good journey, so that no refusal in these tests passes because nothing works.
+func control(t *testing.T, w *world, wal *Wallet) {
+	t.Helper()
+	link, a := w.ask(defaultQuery(), nil)
+	if _, err := present(t, wal, link).Share(t.Context(), Choice{}); err != nil {
+		t.Fatalf("control: %v", err)
+	}
+	if len(a.shown) != 1 {
+		t.Fatalf("control: %d shown", len(a.shown))
+	}
+}
+
+func TestJourney(t *testing.T) {
+	w := newWorld(t)
+	w.txt = "493817"
+	wal := w.wallet(nil)
+	i, err := wal.Receive(t.Context(), w.offer())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i.Issuer != townName || !i.Registered || i.TxCode == nil || !slices.Equal(i.Types, []string{"Persoonsgegevens"}) {
+		t.Errorf("offer: %+v", i)
+	}
+	if _, err := i.Fetch(t.Context(), w.txt); err != nil {
+		t.Fatal(err)
+	}
+	// Nothing is stored before the person agrees.
+	if cards, err := wal.Cards(t.Context()); err != nil || len(cards) != 0 {
+		t.Fatalf("before Accept: %v, %v", cards, err)
+	}
+	cards, err := i.Accept(t.Context())
+	if err != nil || len(cards) != 1 {
+		t.Fatalf("%v, %v", cards, err)
+	}
+	c := cards[0]
+	if c.Name != "Persoonsgegevens" || c.Issuer != townName || !c.Registered || c.Copies != 3 || c.Status != "valid" || c.Reusable {
+		t.Errorf("card: %+v", c)
+	}
+	if !slices.Equal(w.events, []string{"credential_accepted"}) {
+		t.Errorf("events %q", w.events)
+	}
+	if _, err := i.Accept(t.Context()); err == nil {
+		t.Error("accepted twice")
+	}
+
+	link, a := w.ask(defaultQuery(), nil)
+	d := present(t, wal, link)
+	if d.Verifier != townName || !d.Registered || d.Purpose["nl"] != "Leeftijd controleren" || d.LegalBasis == "" || len(d.Extra) != 0 {
+		t.Errorf("request: %+v", d)
+	}
+	redirect, err := d.Share(t.Context(), Choice{})
+	if err != nil || redirect == "" {
+		t.Fatalf("%q, %v", redirect, err)
+	}
+	want := map[string]any{"age_equal_or_over": map[string]any{"18": true}}
+	if diff := cmp.Diff(want, a.shown[0].Subject()); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := d.Share(t.Context(), Choice{}); err == nil || a.posts != 1 {
+		t.Errorf("shared twice: %v, %d posts", err, a.posts)
+	}
+
+	// Each further proof takes a copy of its own, with its own key; the last one is announced.
+	keys := map[string]bool{}
+	for n := 2; n <= 3; n++ {
+		link, b := w.ask(defaultQuery(), nil)
+		d := present(t, wal, link)
+		if last := d.Sets[0].Options[0].Answers[0].Cards[0].Last; last != (n == 3) {
+			t.Errorf("copy %d: last is %v", n, last)
+		}
+		if _, err := d.Share(t.Context(), Choice{}); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range []*asked{a, b} {
+			key, _ := p.shown[0].Holder.Thumbprint()
+			keys[key] = true
+		}
+	}
+	if len(keys) != 3 {
+		t.Errorf("three proofs used %d keys", len(keys))
+	}
+	// No copy of a registered batch is shown twice without a word.
+	link, b := w.ask(defaultQuery(), nil)
+	d = present(t, wal, link)
+	if m := d.Sets[0].Options[0].Answers[0].Cards[0]; !m.Reuse {
+		t.Errorf("match: %+v", m)
+	}
+	if _, err := d.Share(t.Context(), Choice{}); CategoryOf(err) != NoMatch || b.posts != 0 {
+		t.Errorf("reused silently: %v", err)
+	}
+	if _, err := d.Share(t.Context(), Choice{AllowReuse: true}); err != nil {
+		t.Error(err)
+	}
+
+	// The same card again: the copies are replaced, there is still one card.
+	again := receive(t, wal, w.offer(), w.txt)
+	cards, _ = wal.Cards(t.Context())
+	if len(cards) != 1 || cards[0].ID != c.ID || again[0].ID != c.ID || cards[0].Copies != 3 {
+		t.Errorf("second issuance: %+v", cards)
+	}
+	control(t, w, wal)
+
+	// Revoked, looked up, and not offered any more.
+	w.mu.Lock()
+	for n := range w.index + 1 {
+		w.list.Set(n, statuslist.Invalid)
+	}
+	w.mu.Unlock()
+	cards, err = wal.Refresh(t.Context())
+	if err != nil || cards[0].Status != "revoked" || cards[0].Checked.IsZero() {
+		t.Fatalf("refresh: %+v, %v", cards, err)
+	}
+	link, _ = w.ask(defaultQuery(), nil)
+	if d := present(t, wal, link); len(d.Sets) != 0 {
+		t.Error("a revoked card is offered")
+	}
+}
+
+func TestRefreshNeedsTheIssuersKey(t *testing.T) {
+	w := newWorld(t)
+	wal := w.wallet(nil)
+	receive(t, wal, w.offer(), "")
+	mallory := stranger(t, "Mallory", time.Now())
+	good := w.serve["/status"]
+	w.serve["/status"] = foreignStatus(w.services, mallory)
+	cards, err := wal.Refresh(t.Context())
+	if err != nil || cards[0].Status != "valid" || !cards[0].Checked.IsZero() {
+		t.Errorf("list of a stranger: %+v, %v", cards, err)
+	}
+	w.serve["/status"] = good
+	if cards, err = wal.Refresh(t.Context()); err != nil || cards[0].Checked.IsZero() {
+		t.Errorf("control: %+v, %v", cards, err)
+	}
+	w.mu.Lock()
+	w.list.Set(2, statuslist.Suspended)
+	w.mu.Unlock()
+	if cards, err = wal.Refresh(t.Context()); err != nil || cards[0].Status != "suspended" {
+		t.Errorf("suspended: %+v, %v", cards, err)
+	}
+}
+
+func TestForeign(t *testing.T) {
+	w := newWorld(t)
+	f := foreign(t, "Bibliotheek Elders")
+	f.txt = "1234"
+	// Without its anchor the issuer is refused before any code is asked or sent.
+	wal := w.wallet(nil)
+	if _, err := wal.Receive(t.Context(), f.offer()); CategoryOf(err) != IssuerUntrusted || f.tokens != 0 {
+		t.Errorf("unknown issuer: %v, %d token requests", err, f.tokens)
+	}
+	wal = w.wallet(func(o *Options) { o.Foreign = []trust.Anchor{f.party.foreignAnchor()} })
+	cards := receive(t, wal, f.offer(), f.txt)
+	if cards[0].Registered || !cards[0].Reusable || cards[0].Issuer != "Bibliotheek Elders" {
+		t.Errorf("card: %+v", cards[0])
+	}
+	for n := range 2 {
+		link, a := f.ask(defaultQuery(), nil)
+		d := present(t, wal, link)
+		if d.Registered || d.Verifier != "Bibliotheek Elders" {
+			t.Errorf("%+v", d)
+		}
+		if _, err := d.Share(t.Context(), Choice{}); CategoryOf(err) != RequestUntrusted || a.posts != 0 {
+			t.Fatalf("unregistered without a word: %v", err)
+		}
+		if _, err := d.Share(t.Context(), Choice{AllowUnregistered: true}); err != nil || len(a.shown) != 1 {
+			t.Fatalf("time %d: %v", n+1, err)
+		}
+	}
+	if cards, err := wal.Refresh(t.Context()); err != nil || cards[0].Checked.IsZero() {
+		t.Errorf("refresh: %+v, %v", cards, err)
+	}
+	// A wrong code: nothing is stored, and the category says who refused.
+	i, err := wal.Receive(t.Context(), f.offer())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := i.Fetch(t.Context(), "9999"); CategoryOf(err) != EndpointRefused {
+		t.Errorf("wrong code: %v", err)
+	}
+}
+
+// testBadCredentials is VCI-12.
+func testBadCredentials(t *testing.T) {
+	other, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	disclosure := "WyJBQUFBQUFBQUFBQUFBQUFBQUFBQUFBIiwiZXh0cmEiLCJ3YWFyZGUiXQ"
+	for name, prepare := range map[string]func(*services){
+		"wrong signature": func(s *services) {
+			s.spoil = func(_ int, c string, _ crypto.PublicKey) string {
+				head, rest, _ := strings.Cut(c, "~")
+				i := strings.LastIndexByte(head, '.') + 10
+				flipped := byte('A')
+				if head[i] == 'A' {
+					flipped = 'B'
+				}
+				return head[:i] + string(flipped) + head[i+1:] + "~" + rest
+			}
+		},
+		"cnf not ours": func(s *services) {
+			s.spoil = func(int, string, crypto.PublicKey) string { return s.issue(other.Public()) }
+		},
+		"one key twice": func(s *services) {
+			var first crypto.PublicKey
+			s.spoil = func(i int, c string, key crypto.PublicKey) string {
+				if i == 0 {
+					first = key
+					return c
+				}
+				return s.issue(first)
+			}
+		},
+		"other vct": func(s *services) { s.claims = func(c map[string]any) { c["vct"] = "urn:example:other:1" } },
+		"key binding attached": func(s *services) {
+			s.spoil = func(_ int, c string, _ crypto.PublicKey) string {
+				parsed, err := sdjwt.Parse(c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				bound, err := parsed.Bind(other, sdjwt.KeyBinding{Audience: "x", Nonce: "y", IssuedAt: time.Now()})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return bound
+			}
+		},
+		"unmatched disclosure": func(s *services) {
+			s.spoil = func(_ int, c string, _ crypto.PublicKey) string { return c + disclosure + "~" }
+		},
+		"copies of two people": func(s *services) {
+			n := 0
+			s.claims = func(c map[string]any) { n++; c["given_name"] = fmt.Sprint("Persoon ", n) }
+		},
+		"expired":     func(s *services) { s.claims = func(c map[string]any) { c["exp"] = time.Now().Add(-time.Hour).Unix() } },
+		"not a token": func(s *services) { s.spoil = func(int, string, crypto.PublicKey) string { return "bm90aGluZw" } },
+		"cnf missing": func(s *services) { s.claims = func(c map[string]any) { delete(c, "cnf") } },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			wal := w.wallet(nil)
+			prepare(w.services)
+			_, err := tryReceive(t, wal, w.offer(), "")
+			if c := CategoryOf(err); c != CredentialInvalid {
+				t.Errorf("category %q: %v", c, err)
+			}
+			if !slices.Equal(w.events, []string{"credential_failure"}) {
+				t.Errorf("events %q", w.events)
+			}
+			if cards, err := wal.Cards(t.Context()); err != nil || len(cards) != 0 {
+				t.Errorf("stored: %v, %v", cards, err)
+			}
+			for _, name := range wal.store.list("") {
+				if strings.HasPrefix(name, cardPrefix) || strings.HasPrefix(name, factPrefix) {
+					t.Errorf("stored: %s", name)
+				}
+			}
+			w.spoil, w.claims = nil, nil
+			receive(t, wal, w.offer(), "")
+			control(t, w, wal)
+		})
+	}
+	t.Run("signed by another party", func(t *testing.T) {
+		w := newWorld(t)
+		mallory := foreign(t, "Mallory")
+		wal := w.wallet(func(o *Options) { o.Foreign = []trust.Anchor{mallory.party.foreignAnchor()} })
+		w.spoil = func(_ int, _ string, key crypto.PublicKey) string { return mallory.issue(key) }
+		_, err := tryReceive(t, wal, w.offer(), "")
+		if c := CategoryOf(err); c != IssuerUntrusted {
+			t.Errorf("category %q: %v", c, err)
+		}
+		if cards, _ := wal.Cards(t.Context()); len(cards) != 0 || !slices.Equal(w.events, []string{"credential_failure"}) {
+			t.Errorf("%v, events %q", cards, w.events)
+		}
+	})
+}
+
+// query asks these paths of the person card.
+func query(paths ...string) string {
+	var claims []string
+	for _, p := range paths {
+		claims = append(claims, `{"path":`+p+`}`)
+	}
+	return `{"credentials":[{"id":"c","format":"dc+sd-jwt","meta":{"vct_values":["` + personType + `"]},"claims":[` + strings.Join(claims, ",") + `]}]}`
+}
+
+// testFewerClaims is DCQL-01.
+func testFewerClaims(t *testing.T) {
+	w := newWorld(t)
+	wal := w.wallet(nil)
+	receive(t, wal, w.offer(), "")
+	link, a := w.ask(query(`["age_equal_or_over","18"]`, `["age_equal_or_over","21"]`), nil)
+	d := present(t, wal, link)
+	var listed []string
+	for _, c := range d.Sets[0].Options[0].Answers[0].Cards[0].Claims {
+		listed = append(listed, c.Path)
+	}
+	want := []string{"age_equal_or_over.18", "age_equal_or_over.21"}
+	if !slices.Equal(listed, want) {
+		t.Errorf("consent lists %q", listed)
+	}
+	if d.Sets[0].Options[0].Answers[0].Cards[0].Claims[0].Label != "18 jaar of ouder" {
+		t.Error("the issuer's name of the claim is not shown")
+	}
+	if _, err := d.Share(t.Context(), Choice{}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]any{"age_equal_or_over": map[string]any{"18": true, "21": true}}, a.shown[0].Subject()); diff != "" {
+		t.Error(diff)
+	}
+	if n := strings.Count(a.raw[0], "~"); n != 3 {
+		t.Errorf("%d disclosures, want 2", n-1)
+	}
+}
+
+// testNoMatch is DCQL-03.
+func testNoMatch(t *testing.T) {
+	w := newWorld(t)
+	wal := w.wallet(nil)
+	receive(t, wal, w.offer(), "")
+	link, none := w.ask(`{"credentials":[{"id":"a","format":"dc+sd-jwt","meta":{"vct_values":["`+personType+`"]},"claims":[{"path":["age_equal_or_over","18"]}]},
+		{"id":"b","format":"dc+sd-jwt","meta":{"vct_values":["urn:example:nobody:1"]}}],
+		"credential_sets":[{"options":[["a"],["b"]],"required":false},{"options":[["b"]]}]}`, nil)
+	d := present(t, wal, link)
+	if len(d.Sets) != 0 {
+		t.Fatalf("sets: %+v", d.Sets)
+	}
+	if _, err := d.Share(t.Context(), Choice{AllowExtra: true}); CategoryOf(err) != NoMatch || none.posts != 0 {
+		t.Errorf("shared without a match: %v", err)
+	}
+	if err := d.Refuse(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	link, declined := w.ask(defaultQuery(), nil)
+	d = present(t, wal, link)
+	if err := d.Refuse(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range []*asked{none, declined} {
+		if a.posts != 1 || a.response.Error != oauth.AccessDenied || a.response.Token != nil || len(a.raw) != 0 {
+			t.Errorf("refusal: %+v", a.response)
+		}
+	}
+	if none.response.ErrorDescription != declined.response.ErrorDescription {
+		t.Errorf("the words differ: %q, %q", none.response.ErrorDescription, declined.response.ErrorDescription)
+	}
+	if cards, _ := wal.Cards(t.Context()); cards[0].Copies != 3 {
+		t.Errorf("a refusal used up a copy: %d left", cards[0].Copies)
+	}
+	control(t, w, wal)
+}
+
+// testAsksTooMuch is DCQL-11.
+func testAsksTooMuch(t *testing.T) {
+	w := newWorld(t)
+	wal := w.wallet(nil)
+	receive(t, wal, w.offer(), "")
+	link, a := w.ask(query(`["age_equal_or_over","18"]`, `["family_name"]`), nil)
+	d := present(t, wal, link)
+	if !slices.Equal(d.Extra, []string{"family_name"}) {
+		t.Errorf("extra %q", d.Extra)
+	}
+	_, err := d.Share(t.Context(), Choice{AllowUnregistered: true, AllowReuse: true})
+	if CategoryOf(err) != RequestUntrusted || !strings.Contains(err.Error(), "family_name") || a.posts != 0 {
+		t.Errorf("asked too much: %v, %d posts", err, a.posts)
+	}
+	if cards, _ := wal.Cards(t.Context()); cards[0].Copies != 3 {
+		t.Errorf("%d copies left", cards[0].Copies)
+	}
+	if _, err := d.Share(t.Context(), Choice{AllowExtra: true}); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := wal.History(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := entries[0]; e.Kind != "shared" || e.Outcome != "ok" || !slices.Equal(e.Extra, []string{"family_name"}) {
+		t.Errorf("history: %+v", e)
+	}
+	control(t, w, wal)
+}
+
+// testOnce is the wallet's part of REQ-11: a request object counts once, also after a restart.
+func testOnce(t *testing.T) {
+	w := newWorld(t)
+	dir := t.TempDir()
+	wal := w.wallet(func(o *Options) { o.Dir = dir })
+	receive(t, wal, w.offer(), "")
+	link, a := w.ask(defaultQuery(), nil)
+	present(t, wal, link)
+	before, _ := wal.Cards(t.Context())
+	if _, err := wal.Present(t.Context(), link); CategoryOf(err) != RequestMalformed {
+		t.Errorf("the second time: %v", err)
+	}
+	mustClose(t, wal)
+	o := memOptions(nil, w.now)
+	o.Dir, o.fs = dir, nil
+	wal = mustOpen(t, o)
+	defer wal.Close()
+	if _, err := wal.Present(t.Context(), link); CategoryOf(err) != RequestMalformed || a.posts != 0 {
+		t.Errorf("after a restart: %v", err)
+	}
+	link, _ = w.ask(defaultQuery(), func(r *openid4vp.Request) {
+		r.IssuedAt, r.Expires = time.Now().Add(-time.Hour), time.Now().Add(-30*time.Minute)
+	})
+	if _, err := wal.Present(t.Context(), link); CategoryOf(err) != RequestExpired {
+		t.Errorf("expired: %v", err)
+	}
+	after, _ := wal.Cards(t.Context())
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Error(diff)
+	}
+	control(t, w, wal)
+}
+
+// testNames is REQ-13.
+func testNames(t *testing.T) {
+	w := newWorld(t)
+	wal := w.wallet(nil)
+	receive(t, wal, w.offer(), "")
+	// What the verifier says about itself is not even read; the registered name is shown.
+	link, _ := w.ask(defaultQuery(), func(r *openid4vp.Request) {
+		r.Metadata = &openid4vp.ClientMetadata{VPFormats: json.RawMessage(`{"dc+sd-jwt":{},"client_name":"Belastingdienst"}`)}
+	})
+	if d := present(t, wal, link); d.Verifier != townName {
+		t.Errorf("shown name %q", d.Verifier)
+	}
+	// Control characters of a foreign certificate do not reach the screen, and a name has an end.
+	f := foreign(t, "Bad\u202eName\r\nGemeente Proefstad \u2066"+strings.Repeat("x", 300))
+	wal = w.wallet(func(o *Options) { o.Foreign = []trust.Anchor{f.party.foreignAnchor()} })
+	link, _ = f.ask(defaultQuery(), nil)
+	d := present(t, wal, link)
+	if d.Registered || strings.ContainsAny(d.Verifier, "\u202e\u2066\r\n") || len([]rune(d.Verifier)) > 200 {
+		t.Errorf("shown name %q", d.Verifier)
+	}
+	for in, want := range map[string]string{
+		"Gemeente\u0000 \u200bX\ty\n": "Gemeente X y", "a\u202eb": "ab", strings.Repeat("é", 40): strings.Repeat("é", 19) + "…",
+	} {
+		if got := safe(in, 20); got != want {
+			t.Errorf("safe(%q) is %q, want %q", in, got, want)
+		}
+	}
+}
+
+// testClock is CLK-01.
+func testClock(t *testing.T) {
+	for _, ahead := range []time.Duration{24 * time.Hour, -24 * time.Hour} {
+		t.Run(ahead.String(), func(t *testing.T) {
+			w := newWorld(t)
+			f := foreign(t, "Winkel Elders")
+			c := newClock(time.Now())
+			wal := w.wallet(func(o *Options) { o.Now = c.Now; o.Foreign = []trust.Anchor{f.party.foreignAnchor()} })
+			receive(t, wal, w.offer(), "")
+			c.Add(ahead)
+
+			// A registered party: its proof is not of now, and the person is told why.
+			link, a := w.ask(defaultQuery(), nil)
+			_, err := wal.Present(t.Context(), link)
+			var clock *ClockError
+			if CategoryOf(err) != RequestUntrusted || !errors.As(err, &clock) || (clock.Ahead-ahead).Abs() > time.Minute {
+				t.Errorf("registered verifier: %v", err)
+			}
+			if a.posts != 0 {
+				t.Error("something was sent")
+			}
+			if _, err := wal.Receive(t.Context(), w.offer()); CategoryOf(err) != IssuerUntrusted || !errors.As(err, &clock) {
+				t.Errorf("registered issuer: %v", err)
+			}
+
+			// A foreign verifier whose request says no time: it rejects the answer, and the copy is not lost.
+			f.trusts = w.chain
+			link, a = f.ask(defaultQuery(), func(r *openid4vp.Request) { r.IssuedAt, r.Expires = time.Time{}, time.Time{} })
+			d := present(t, wal, link)
+			_, err = d.Share(t.Context(), Choice{AllowUnregistered: true})
+			if CategoryOf(err) != EndpointRefused || !errors.As(err, &clock) {
+				t.Errorf("foreign verifier: %v", err)
+			}
+			if a.rejected != "holder_binding" {
+				t.Errorf("the verifier says %q", a.rejected)
+			}
+			cards, err := wal.Cards(t.Context())
+			if err != nil || len(cards) != 1 || cards[0].Copies != 3 {
+				t.Errorf("cards: %+v, %v", cards, err)
+			}
+			// Control: with the right time all of it works.
+			c.Add(-ahead)
+			control(t, w, wal)
+		})
+	}
+	t.Run("an old proof is not the clock's fault", func(t *testing.T) {
+		w := newWorld(t)
+		wal := w.wallet(nil)
+		receive(t, wal, w.offer(), "")
+		link, a := w.ask(defaultQuery(), nil)
+		a.stapled = time.Now().Add(-6 * time.Minute)
+		_, err := wal.Present(t.Context(), link)
+		var clock *ClockError
+		if CategoryOf(err) != RequestUntrusted || errors.As(err, &clock) {
+			t.Errorf("old proof: %v", err)
+		}
+		link, a = w.ask(defaultQuery(), nil)
+		a.stapled = time.Now().Add(-4*time.Minute - 30*time.Second)
+		present(t, wal, link)
+		control(t, w, wal)
+	})
+}
+
+// testHistory is WAL-12.
+func testHistory(t *testing.T) {
+	w := newWorld(t)
+	w.batch = 10
+	wal := w.wallet(nil)
+	shared, refused := 0, 0
+	for n := range 50 {
+		if n%10 == 0 {
+			receive(t, wal, w.offer(), "")
+		}
+		link, _ := w.ask(query(`["age_equal_or_over","18"]`, `["family_name"]`), nil)
+		d := present(t, wal, link)
+		if n%10 == 9 {
+			if err := d.Refuse(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			refused++
+			continue
+		}
+		if _, err := d.Share(t.Context(), Choice{AllowExtra: true}); err != nil {
+			t.Fatal(err)
+		}
+		shared++
+	}
+	if _, err := wal.Present(t.Context(), "openid4vp://?client_id=x509_hash%3AAAAA&request_uri=http%3A%2F%2Flocalhost%3A1%2Fr"); err == nil {
+		t.Fatal("a request from nowhere")
+	}
+	entries, err := wal.History(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]int{}
+	for _, e := range entries {
+		got[e.Kind]++
+		switch e.Kind {
+		case "shared":
+			want := Entry{
+				Time: e.Time, Kind: "shared", Party: townName, Registered: true, Purpose: "Leeftijd controleren", Card: "Persoonsgegevens",
+				Claims: []string{"age_equal_or_over.18", "family_name"}, Extra: []string{"family_name"}, Outcome: "ok",
+			}
+			if diff := cmp.Diff(want, e); diff != "" || e.Time.IsZero() {
+				t.Fatal(diff)
+			}
+		case "failed":
+			if e.Outcome != string(Network) || e.Party == "" {
+				t.Errorf("%+v", e)
+			}
+		}
+	}
+	if got["shared"] != shared || got["refused"] != refused || got["failed"] != 1 || got["received"] != 5 {
+		t.Errorf("kinds %v", got)
+	}
+	text, err := json.Marshal(entries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{canaryName, canaryNumber, "Testvogelmans", "true", "2000-01-31"} {
+		line := string(text)
+		if secret == "true" {
+			line = strings.ReplaceAll(line, `"registered":true`, "")
+		}
+		if strings.Contains(line, secret) {
+			t.Errorf("the history holds the value %q", secret)
+		}
+	}
+}
+
+// foreignStatus serves the list signed by somebody else.
+func foreignStatus(s *services, p *party) func(w http.ResponseWriter, r *http.Request) {
+	return func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		token, err := statuslist.Token{URI: s.base + "/status", IssuedAt: s.now(), Expires: s.now().Add(time.Hour), List: s.list}.Sign(p.issue, p.header(p.issue))
+		if err != nil {
+			s.t.Error(err)
+		}
+		w.Header().Set("Content-Type", "application/statuslist+jwt")
+		fmt.Fprint(w, token)
+	}
+}
