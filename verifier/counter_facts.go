@@ -155,7 +155,7 @@ func (c *counter) history(w http.ResponseWriter, r *http.Request, visit office.V
 			s := &sessions[i]
 			pill := outcomePill(s, visit.Lang)
 			if len(rows) < historyRows {
-				row := historyRow{Time: message.Clock(visit.Lang, s.CreatedAt.Local()), Question: c.title(s, visit.Lang), Staff: s.Staff, Pill: pill}
+				row := historyRow{Time: strings.TrimSuffix(message.Clock(visit.Lang, s.CreatedAt.Local()), " uur"), Question: c.title(s, visit.Lang), Staff: s.Staff, Pill: pill}
 				if s.CreatedAt.Before(midnight) {
 					row.Day = message.Date(visit.Lang, s.CreatedAt.Local())
 				}
