@@ -19,7 +19,6 @@ var officeTexts = map[string]text{
 	"office.menu":           {"Menu", "Menu"},
 	"office.other-language": {"English", "Nederlands"},
 	"office.logout":         {"Afmelden", "Log out"},
-	"office.home":           {"Over deze stad", "About this town"},
 
 	"office.register.fresh": {"Register actueel", "Register up to date"},
 	"office.register.aged":  {"Bekend tot {time}", "Known as of {time}"},
@@ -68,7 +67,6 @@ var officeTexts = map[string]text{
 	"office.step.opened":  {"Geopend op de telefoon", "Opened on the phone"},
 	"office.step.answer":  {"Antwoord", "Answer"},
 	"office.step.done":    {"klaar", "done"},
-	"office.step.now":     {"nu", "now"},
 
 	"start.title":              {"Een stad met Zegel", "A town with Zegel"},
 	"start.lead":               {"{town} is een voorbeeld. Probeer hier hoe inwoners iets bewijzen zonder meer te delen dan nodig is.", "{town} is a sample. Try here how inhabitants prove something without sharing more than needed."},

@@ -1,0 +1,127 @@
+package message
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// used finds keys in templates and code: {{.T "key"}}, visit.T("key"), message.Text(lang, "key") and the like.
+var (
+	inTemplate = regexp.MustCompile(`\$?\.(?:T|N|Rich) "([a-z0-9_.-]+)"`)
+	inCode     = regexp.MustCompile(`"((?:office|start|counter|desk|category|preset|claim|time)\.[a-z0-9_.-]+)"`)
+)
+
+// made are beginnings of keys whose end comes from a state, a category or a name.
+var made = []string{"category.", "preset.", "office.error.title.", "office.error.text.", "office.login.title.", "desk.card.",
+	"desk.reason.", "desk.offer.", "office.counter", "office.desk", "office.start"}
+
+func TestKeys(t *testing.T) {
+	used := map[string]string{}
+	files := 0
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (strings.HasPrefix(d.Name(), ".git") || d.Name() == "message" || d.Name() == "testdata") {
+			return fs.SkipDir
+		}
+		ext := filepath.Ext(path)
+		if ext != ".html" && ext != ".go" || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		files++
+		re := inTemplate
+		if ext == ".go" {
+			re = inCode
+		}
+		for _, m := range re.FindAllStringSubmatch(string(data), -1) {
+			used[m[1]] = path
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, own := range []string{"time.second", "time.minute", "time.hour", "time.day", "time.and"} {
+		used[own] = "pkg/message/time.go"
+	}
+	if files < 50 || len(used) < 100 {
+		t.Fatalf("%d keys in %d files: the search is broken", len(used), files)
+	}
+	for key, path := range used {
+		if strings.HasSuffix(key, ".") || strings.HasSuffix(key, ".toml") || strings.HasSuffix(key, ".db") {
+			continue // made up of parts, or not a key
+		}
+		if !Has(key) && !Has(key+".one") {
+			t.Errorf("%s uses %q, for which there is no text", path, key)
+		}
+	}
+	for key := range texts {
+		base := strings.TrimSuffix(strings.TrimSuffix(key, ".one"), ".other")
+		if used[key] == "" && used[base] == "" && !slices.ContainsFunc(made, func(m string) bool { return strings.HasPrefix(key, m) }) {
+			t.Errorf("nobody uses the text %q", key)
+		}
+	}
+}
+
+var placeholder = regexp.MustCompile(`\{[a-z]+\}`)
+
+func TestLanguagesAgree(t *testing.T) {
+	for key, text := range texts {
+		if text.nl == "" || text.en == "" {
+			t.Errorf("%s is empty in a language", key)
+		}
+		nl, en := placeholder.FindAllString(text.nl, -1), placeholder.FindAllString(text.en, -1)
+		slices.Sort(nl)
+		slices.Sort(en)
+		if !slices.Equal(nl, en) {
+			t.Errorf("%s has %v in nl and %v in en", key, nl, en)
+		}
+		if strings.Count(text.nl, "**")%2 != 0 || strings.Count(text.nl, "**") != strings.Count(text.en, "**") {
+			t.Errorf("%s: bold parts differ", key)
+		}
+		if one, ok := strings.CutSuffix(key, ".one"); ok && !Has(one+".other") {
+			t.Errorf("%s has no plural", one)
+		}
+		for _, word := range []string{"credential", "attribuut", "accreditatie", "sessie"} {
+			if strings.Contains(strings.ToLower(text.nl), word) {
+				t.Errorf("%s says %q to people", key, word)
+			}
+		}
+	}
+}
+
+func TestText(t *testing.T) {
+	if got := Text("fr", "office.stop"); got != "Stoppen" {
+		t.Errorf("unknown language: %q", got)
+	}
+	if got := Text("en", "no.such.key"); got != "no.such.key" {
+		t.Errorf("unknown key: %q", got)
+	}
+	if got := Fill("{a} and {b}", "a", "{b}", "b", 2); got != "{b} and 2" {
+		t.Errorf("values are searched for placeholders: %q", got)
+	}
+	at := time.Date(2028, 5, 14, 9, 5, 7, 0, time.UTC)
+	for _, c := range []struct{ got, want string }{
+		{Date("nl", at), "14 mei 2028"}, {Date("en", at), "14 May 2028"},
+		{Clock("nl", at), "09.05 uur"}, {Clock("en", at), "09:05"}, {ClockSeconds("nl", at), "09.05.07 uur"},
+		{Left(252 * time.Second), "4:12"}, {Left(-time.Second), "0:00"},
+		{Ago("nl", 42*time.Second), "42 seconden"}, {Ago("nl", time.Minute), "1 minuut"},
+		{Ago("en", 102*time.Minute), "1 hour and 42 minutes"}, {Ago("nl", 72*time.Hour), "3 dagen"}, {Ago("nl", 2*time.Hour), "2 uur"},
+		{Number("nl", 48213), "48.213"}, {Number("en", 1048213), "1,048,213"}, {Number("nl", 999), "999"}, {Number("nl", 0), ""},
+	} {
+		if c.got != c.want {
+			t.Errorf("%q, want %q", c.got, c.want)
+		}
+	}
+}
