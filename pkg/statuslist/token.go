@@ -33,15 +33,8 @@ func (t Token) Sign(signer crypto.Signer, h jose.Header) (string, error) {
 	if t.URI == "" || t.List == nil || t.IssuedAt.IsZero() {
 		return "", fmt.Errorf("%w: status list token without subject, time or list", jose.ErrMalformed)
 	}
-	var packed bytes.Buffer
-	z, err := zlib.NewWriterLevel(&packed, zlib.BestCompression)
+	packed, err := pack(t.List.data)
 	if err != nil {
-		return "", err
-	}
-	if _, err := z.Write(t.List.data); err != nil {
-		return "", err
-	}
-	if err := z.Close(); err != nil {
 		return "", err
 	}
 	claims := map[string]any{
@@ -49,7 +42,7 @@ func (t Token) Sign(signer crypto.Signer, h jose.Header) (string, error) {
 		"iat": t.IssuedAt.Unix(),
 		"status_list": map[string]any{
 			"bits": t.List.bits,
-			"lst":  base64.RawURLEncoding.EncodeToString(packed.Bytes()),
+			"lst":  base64.RawURLEncoding.EncodeToString(packed),
 		},
 	}
 	if !t.Expires.IsZero() {
@@ -64,6 +57,21 @@ func (t Token) Sign(signer crypto.Signer, h jose.Header) (string, error) {
 	}
 	h.Type = typeToken
 	return jose.SignJWS(signer, h, payload)
+}
+
+func pack(data []byte) ([]byte, error) {
+	var out bytes.Buffer
+	z, err := zlib.NewWriterLevel(&out, zlib.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := z.Write(data); err != nil {
+		return nil, err
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
 }
 
 // SignedToken is a parsed, unverified token.
