@@ -415,12 +415,14 @@ func write(t testing.TB, path, text string) {
 // eventually waits for the worker without sleeping through a fixed time.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	tick, deadline := time.NewTicker(2*time.Millisecond), time.After(10*time.Second)
+	defer tick.Stop()
 	for !ok() {
-		if time.Now().After(deadline) {
+		select {
+		case <-tick.C:
+		case <-deadline:
 			t.Fatalf("%s: not within 10 s", what)
 		}
-		time.Sleep(2 * time.Millisecond)
 	}
 }
 
