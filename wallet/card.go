@@ -176,8 +176,8 @@ func safe(s string, limit int) string {
 		switch {
 		case unicode.IsSpace(r):
 			return ' '
-		case r == utf8.RuneError || !unicode.IsPrint(r):
-			return -1 // control, format and direction characters are not printable
+		case r == utf8.RuneError || !unicode.IsPrint(r) || unicode.In(r, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point):
+			return -1 // control, format, direction and invisible characters
 		}
 		return r
 	}, s)

@@ -43,6 +43,7 @@ type guard struct {
 	mu     sync.Mutex
 	reason error // why it was shut
 	failed error // first write that failed
+	locks  []*heldLock
 }
 
 func newGuard(inner vfs.FS) *guard {
@@ -159,10 +160,43 @@ func (g *guard) Rename(oldname, newname string) error {
 
 // Lock implements [vfs.FS].
 func (g *guard) Lock(name string) (io.Closer, error) {
+	take := g.FS.Lock
 	if g.disk {
-		return lockFileOnDisk(name)
+		take = lockFileOnDisk
 	}
-	return g.FS.Lock(name)
+	c, err := take(name)
+	if err != nil {
+		return nil, err
+	}
+	l := &heldLock{Closer: c}
+	g.mu.Lock()
+	g.locks = append(g.locks, l)
+	g.mu.Unlock()
+	return l, nil
+}
+
+// heldLock is let go of once, by whoever comes first.
+type heldLock struct {
+	io.Closer
+	once sync.Once
+}
+
+// Close implements [io.Closer].
+func (l *heldLock) Close() (err error) {
+	l.once.Do(func() { err = l.Closer.Close() })
+	return err
+}
+
+// unlock lets go of all locks. A database that stopped because of damage never does so itself.
+func (g *guard) unlock() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var errs []error
+	for _, l := range g.locks {
+		errs = append(errs, l.Close())
+	}
+	g.locks = nil
+	return errors.Join(errs...)
 }
 
 type guardedFile struct {

@@ -208,10 +208,8 @@ func (s *store) close() error {
 	defer s.mu.Unlock()
 	err := s.closeDB()
 	s.home.shut(errShut)
-	if s.lock != nil {
-		err = errors.Join(err, s.lock.Close())
-		s.lock = nil
-	}
+	err = errors.Join(err, s.home.unlock())
+	s.lock = nil
 	s.small = nil
 	clear(s.names)
 	return err

@@ -21,7 +21,7 @@ import (
 // formatVersion is the version of everything in the directory. A newer one is refused unchanged.
 const formatVersion = 1
 
-// lock is the file that says how the secret opens the store.
+// lockFile says how the secret opens the store.
 type lockFile struct {
 	Format   int    `json:"format"`
 	ID       string `json:"id"`

@@ -238,7 +238,7 @@ func Open(ctx context.Context, o Options, secret string) (*Wallet, error) {
 		return nil, fmt.Errorf("%q: %w", o.Dir, ErrNoWallet)
 	}
 	if err := h.checkDir(o.Dir); err != nil {
-		return nil, err
+		return nil, &Error{StoreCorrupt, err}
 	}
 	if err := h.readLock(); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -262,7 +262,7 @@ func Open(ctx context.Context, o Options, secret string) (*Wallet, error) {
 	w, err := unlock(h, o, secret, st.lock)
 	if err != nil {
 		h.shut(errShut)
-		return nil, errors.Join(err, st.lock.Close())
+		return nil, errors.Join(err, h.unlock())
 	}
 	return w, nil
 }
