@@ -351,21 +351,20 @@ func (c *counter) wipeAfter(tenant, id, staff string, d time.Duration) {
 			c.wipeAfter(tenant, id, staff, left)
 			return
 		}
-		if err := c.wipe(context.Background(), tenant, staff, id); err != nil {
+		if err := c.wipe(context.Background(), tenant, staff, id); err != nil && !errors.Is(err, ErrNotFound) {
 			c.v.log.Warn("answer not wiped in time", "error", err)
 		}
 	})
 }
 
 func (c *counter) wipe(ctx context.Context, tenant, staff, id string) error {
-	err := c.v.Clear(ctx, tenant, staff, id)
-	if err == nil || errors.Is(err, ErrNotFound) {
-		c.mu.Lock()
-		delete(c.until, id)
-		c.mu.Unlock()
-		return nil
+	if err := c.v.Clear(ctx, tenant, staff, id); err != nil {
+		return err
 	}
-	return err
+	c.mu.Lock()
+	delete(c.until, id)
+	c.mu.Unlock()
+	return nil
 }
 
 func (c *counter) keep(w http.ResponseWriter, r *http.Request, visit office.Visit, id string) {
