@@ -6,7 +6,6 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
@@ -143,17 +142,9 @@ func (p *papers) found(now time.Time) error {
 		}
 		*into = key
 	}
-	nextHash, err := keyHash(next.Public())
-	if err != nil {
-		return err
-	}
-	recoveryHash, err := keyHash(recovery.Public())
-	if err != nil {
-		return err
-	}
 	p.record = ledger.DIDRecord{
-		NextKeyHash:  nextHash,
-		RecoveryHash: recoveryHash,
+		NextKeyHash:  ledger.KeyHash(next.Public().(ed25519.PublicKey)),
+		RecoveryHash: ledger.KeyHash(recovery.Public().(ed25519.PublicKey)),
 		Services: []ledger.ServiceRecord{
 			{ID: "issuer", Type: did.ServiceIssuer, Endpoint: p.origin + "/issuer/" + Tenant},
 			{ID: "verifier", Type: did.ServiceVerifier, Endpoint: p.origin + "/verifier/" + Tenant},
@@ -174,6 +165,7 @@ func (p *papers) found(now time.Time) error {
 		}
 		p.record.Keys = append(p.record.Keys, ledger.KeyRecord{ID: k.id, JWK: jwk, Purposes: []did.Purpose{k.purpose}})
 	}
+	var err error
 	if p.did, err = ledger.NewDID(networkName, &p.record); err != nil {
 		return err
 	}
@@ -199,16 +191,6 @@ func (p *papers) found(now time.Time) error {
 		return err
 	}
 	return writeFile(p.path("town.json"), data)
-}
-
-// keyHash is how a record commits to a key that is not shown yet: SHA-256 over its canonical JWK.
-func keyHash(pub crypto.PublicKey) ([]byte, error) {
-	jwk, err := json.Marshal(jose.JWK{Key: pub})
-	if err != nil {
-		return nil, err
-	}
-	sum := sha256.Sum256(jwk)
-	return sum[:], nil
 }
 
 // certify makes the anchor and the two leaves: one for issuing, one for asking, both with the DID as SAN.
