@@ -32,7 +32,11 @@ func (c *walletReceive) Run(ctx context.Context, parent *walletCmd, out *output)
 			if c.Yes {
 				return &usageError{"this offer needs the code from paper: --tx-code"}
 			}
-			fmt.Fprint(out.Stderr, s.text("receive.code", "about", i.TxCode.Description), " ")
+			about := ""
+			if i.TxCode.Description != "" {
+				about = " (" + i.TxCode.Description + ")"
+			}
+			fmt.Fprint(out.Stderr, s.text("receive.code", "about", about), " ")
 			line, _ := s.in.ReadString('\n')
 			code = strings.TrimSpace(line)
 		}
@@ -114,7 +118,7 @@ func (c *walletPresent) Run(ctx context.Context, parent *walletCmd, out *output)
 		}
 		s.say("present.what")
 		for _, claim := range claims {
-			s.say("present.claim", "label", claim.Label, "value", plain(claim.Value))
+			s.say("present.claim", "label", claim.Label, "value", s.value(claim.Value))
 		}
 		for _, m := range matches(d) {
 			if m.Last {
@@ -210,6 +214,17 @@ func writeClaims(w io.Writer, indent string, claims map[string]any) {
 		}
 		fmt.Fprintf(w, "%s%s: %s\n", indent, name, plain(claims[name]))
 	}
+}
+
+// value writes a value in words where it is a yes or a no.
+func (s *session) value(v any) string {
+	switch v {
+	case true:
+		return s.text("yes")
+	case false:
+		return s.text("no")
+	}
+	return plain(v)
 }
 
 // plain writes a value for the terminal: quoted JSON where it could hold control characters.

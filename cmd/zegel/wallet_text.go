@@ -4,6 +4,8 @@ import "github.com/zegel-id/zegel/pkg/message"
 
 // walletTexts are the words of the command line wallet: Dutch at level B1, English.
 var walletTexts = map[string][2]string{
+	"yes":                   {"ja", "yes"},
+	"no":                    {"nee", "no"},
 	"yesno":                 {"(j/n)", "(y/n)"},
 	"secret":                {"Pincode of wachtzin:", "PIN or passphrase:"},
 	"secret.new.pin":        {"Kies een pincode van 6 cijfers:", "Choose a PIN of 6 digits:"},
@@ -20,7 +22,7 @@ var walletTexts = map[string][2]string{
 	"declined":             {"u heeft nee gezegd", "you said no"},
 
 	"receive.who":  {"{issuer} biedt aan: {types}.", "{issuer} offers: {types}."},
-	"receive.code": {"Code van uw brief ({about}):", "Code from your letter ({about}):"},
+	"receive.code": {"Code van uw brief{about}:", "Code from your letter{about}:"},
 	"receive.ask":  {"Ophalen?", "Collect it?"},
 	"receive.keep": {"Bewaren in de portemonnee?", "Keep it in the wallet?"},
 	"receive.done": {"Bewaard:", "Kept:"},
