@@ -16,7 +16,6 @@ once: build ## issue, prove and revoke, each step with its time
 	bin/zegel town --once
 
 test: tools ## all tests
-	$(GO) vet ./...
 	$(GO) test ./...
 
 required: tools ## which rows of the required behaviour have a passing test

@@ -55,6 +55,7 @@ func (i *Issuer) routes() http.Handler {
 	for _, prefix := range []string{"", "/issuer"} {
 		m.Handle(prefix+"/healthz", web.Healthz()).Methods("GET")
 		m.Handle(prefix+"/readyz", web.Readyz(i.ready, i.log)).Methods("GET")
+		m.Handle(prefix+"/metrics", i.metrics.handler()).Methods("GET")
 		m.HandleFunc(prefix+"/openapi.json", getOpenAPI).Methods("GET")
 	}
 	i.deskRoutes(m)
@@ -123,6 +124,7 @@ func (i *Issuer) answer(w http.ResponseWriter, staff bool, err error) {
 	problem := web.Problem{}
 	switch {
 	case errors.As(err, &refused):
+		i.metrics.refusals.WithLabelValues(string(refused.Code)).Inc()
 		refused.Write(w)
 		return
 	case errors.Is(err, errTooMany):

@@ -125,6 +125,7 @@ func postCredential(i *Issuer, t *tenant, w http.ResponseWriter, r *http.Request
 	if err != nil {
 		return err
 	}
+	i.metrics.copies.WithLabelValues(t.ID).Add(float64(len(issued.Credentials)))
 	web.WriteJSON(w, http.StatusOK, issued)
 	return nil
 }

@@ -71,6 +71,7 @@ type Issuer struct {
 	ids     []string // of the tenants, in the order of the configuration
 	limits  limits
 	nonces  nonceKey
+	metrics *metrics
 
 	handler http.Handler
 	running context.Context // until Close
@@ -119,6 +120,7 @@ func Open(ctx context.Context, cfg Config, deps Deps) (*Issuer, error) {
 	if err := i.load(ctx); err != nil {
 		return nil, errors.Join(err, i.db.Close())
 	}
+	i.metrics = newMetrics(i)
 	i.handler = i.routes()
 	i.running, i.stop = context.WithCancel(context.WithoutCancel(ctx))
 	for _, t := range i.tenants {

@@ -300,6 +300,9 @@ func TestMetadata(t *testing.T) {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
 		}
 	}
+	if a := w.call("GET", w.server.URL+"/issuer/metrics", "", "", ""); a.status != 200 || !strings.Contains(string(a.body), "zegel_issuer_changes_waiting 0") {
+		t.Errorf("metrics: %d %.200s", a.status, a.body)
+	}
 	for _, path := range []string{"/.well-known/openid-credential-issuer/issuer/nergens", "/.well-known/openid-credential-issuer", "/issuer/voorbeeldstad/x"} {
 		if a := w.call("GET", w.server.URL+path, "", "", ""); a.status != 404 {
 			t.Errorf("%s: %d", path, a.status)

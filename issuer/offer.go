@@ -111,6 +111,7 @@ func (i *Issuer) Offer(ctx context.Context, tenantID, staffName string, r OfferR
 	if err != nil {
 		return nil, err
 	}
+	i.metrics.offers.WithLabelValues(t.ID).Inc()
 	return out, nil
 }
 

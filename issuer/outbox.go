@@ -394,10 +394,14 @@ func (i *Issuer) refused(ctx context.Context, t *tenant, f *flight, res follow.R
 
 func (i *Issuer) finish(ctx context.Context, t *tenant, f *flight, outcome int, res follow.Result) error {
 	t.single = outcome != actionDone
-	var done []int64
+	var carried []change
+	text := "refused"
+	if outcome == actionDone {
+		text = "on chain"
+	}
 	err := i.db.Write(ctx, func(tx *sql.Tx) error {
-		done = nil
-		carried, err := f.actions(tx)
+		var err error
+		carried, err = f.actions(tx)
 		if err != nil {
 			return err
 		}
@@ -405,9 +409,7 @@ func (i *Issuer) finish(ctx context.Context, t *tenant, f *flight, outcome int, 
 			if _, err := tx.Exec("UPDATE action SET done = ?, height = ?, code = ?, flight = NULL WHERE id = ?", outcome, res.Height, res.Code, c.action); err != nil {
 				return err
 			}
-			text := "refused"
 			if outcome == actionDone {
-				text = "on chain"
 				if _, err := tx.Exec("UPDATE credential SET state = ?, height = ? WHERE id = ?", outcomes[c.kind].state, res.Height, c.credential); err != nil {
 					return err
 				}
@@ -415,15 +417,15 @@ func (i *Issuer) finish(ctx context.Context, t *tenant, f *flight, outcome int, 
 			if err := i.audit(tx, t, "system", "credential."+c.kind, c.credential, text); err != nil {
 				return err
 			}
-			done = append(done, c.action)
 		}
 		return f.remove(tx)
 	})
 	if err != nil {
 		return err
 	}
-	for _, action := range done {
-		i.wait.done(action)
+	for _, c := range carried {
+		i.metrics.changes.WithLabelValues(t.ID, c.kind, text).Inc()
+		i.wait.done(c.action)
 	}
 	return nil
 }
