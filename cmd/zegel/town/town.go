@@ -277,6 +277,7 @@ func (t *Town) openServices(ctx context.Context, origin string) error {
 		"/verifier/":    verify,
 		"/counter":      verify,
 		"/counter/":     verify,
+		"/healthz":      web.Healthz(),
 		"/":             t.startPage(),
 	})
 	return nil
