@@ -31,10 +31,10 @@ func TestByChain(t *testing.T) {
 	k.chain(t, "issuer asks", Ask, ErrUntrusted, k.issuer)
 	k.chain(t, "nothing", Ask, ErrUntrusted)
 
-	asked := k.registry.asked
+	asked := k.registry.asked.Load()
 	who = k.chain(t, "foreign", Issue, nil, k.outsider)
-	if who.Registered || who.DID != "" || who.Name != "Ville d'Exemple" || k.registry.asked != asked {
-		t.Errorf("%+v; the registry was asked %d times", who, k.registry.asked-asked)
+	if who.Registered || who.DID != "" || who.Name != "Ville d'Exemple" || k.registry.asked.Load() != asked {
+		t.Errorf("%+v; the registry was asked %d times", who, k.registry.asked.Load()-asked)
 	}
 	k.chain(t, "foreign asks", Ask, nil, k.outsider)
 	k.chain(t, "registered leaf under a foreign anchor", Issue, ErrUntrusted, issue(t, k.abroad, k.issuer.key, "x", of(string(town))))

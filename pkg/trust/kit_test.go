@@ -12,6 +12,7 @@ import (
 	"errors"
 	"math/big"
 	"net/url"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,11 +34,11 @@ type registry struct {
 	accs    []Accreditation
 	anchors []Anchor
 	err     error
-	asked   int
+	asked   atomic.Int64
 }
 
 func (r *registry) Document(ctx context.Context, d did.DID) (*did.Document, error) {
-	r.asked++
+	r.asked.Add(1)
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -48,12 +49,12 @@ func (r *registry) Document(ctx context.Context, d did.DID) (*did.Document, erro
 }
 
 func (r *registry) Accreditations(ctx context.Context, d did.DID) ([]Accreditation, error) {
-	r.asked++
+	r.asked.Add(1)
 	return r.accs, r.err
 }
 
 func (r *registry) Anchors(ctx context.Context) ([]Anchor, error) {
-	r.asked++
+	r.asked.Add(1)
 	return r.anchors, r.err
 }
 
