@@ -212,7 +212,7 @@ func (c *counter) showGreen(w http.ResponseWriter, r *http.Request, visit office
 		"ID": s.ID, "Question": c.title(s, visit.Lang), "Facts": facts,
 		"Nothing": visit.T(presetKey(s.Preset) + "nothing"),
 		"Left":    message.Left(left), "Seconds": int(left / time.Second), "Whole": int(showFor / time.Second),
-		"Known": knownAt(s, visit.Lang),
+		"Known": knownAt(s, visit.Lang), "Issuers": strings.Join(s.Issuers, ", "),
 	}
 	if s.Stale {
 		data["Aged"] = message.Clock(visit.Lang, s.AsOf.Local())

@@ -248,11 +248,16 @@ func (v *Verifier) check(ctx context.Context, a *answering, token map[string][]s
 	if err := query.CheckAll(token); err != nil {
 		return nil, &credential.Error{Category: credential.QueryUnsatisfied, Err: err}
 	}
+	needed := query.Needed(token)
 	claims := map[string]any{}
 	var asOf time.Time
 	registered := false
+	var issuers []string
 	for i := range query.Credentials {
 		q := &query.Credentials[i]
+		if !needed[q.ID] {
+			continue
+		}
 		var kept []map[string]any
 		for _, compact := range token[q.ID] {
 			p, err := v.validator.Present(ctx, compact, credential.Expect{
@@ -262,6 +267,9 @@ func (v *Verifier) check(ctx context.Context, a *answering, token map[string][]s
 				return nil, err
 			}
 			registered = registered || p.Issuer.Registered
+			if !slices.Contains(issuers, p.Issuer.Name) {
+				issuers = append(issuers, p.Issuer.Name)
+			}
 			if !p.AsOf.IsZero() && (asOf.IsZero() || p.AsOf.Before(asOf)) {
 				asOf = p.AsOf
 			}
@@ -276,7 +284,7 @@ func (v *Verifier) check(ctx context.Context, a *answering, token map[string][]s
 			claims[q.ID] = kept[0]
 		}
 	}
-	e := &ending{state: Completed, outcome: Accepted, actor: "wallet", action: "session.answer", asOf: asOf}
+	e := &ending{state: Completed, outcome: Accepted, actor: "wallet", action: "session.answer", asOf: asOf, issuers: issuers}
 	if registered {
 		state := v.ledger.State()
 		age := v.now().Sub(state.Time)

@@ -3,6 +3,7 @@ package verifier
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -97,6 +98,29 @@ func requiredAnswers(t *testing.T) {
 					t.Errorf("%q is kept", secret)
 				}
 			}
+		}
+	})
+	t.Run("DCQL-09/a credential that no set asks", func(t *testing.T) {
+		s := newSite(t)
+		one := `{"id":%q,"format":"dc+sd-jwt","meta":{"vct_values":["urn:zegel:personal-data:1"]},"claims":[{"path":[%q]}]}`
+		id, link := s.create(`{"dcql_query":{"credentials":[` + fmt.Sprintf(one, "a", "given_name") + "," + fmt.Sprintf(one, "b", "family_name") + "," + fmt.Sprintf(one, "c", "birthdate") +
+			`],"credential_sets":[{"options":[["a"],["c"]]}]}}`)
+		a := s.wallet(link)
+		status, body := s.post(a.Request.ResponseURI, s.form(a, map[string][]string{
+			"a": {s.present(a, s.issue(nil), []path{{"given_name"}})},
+			"b": {s.present(a, s.issue(nil), []path{{"family_name"}})},
+			"c": {s.present(a, s.issue(nil), []path{{"birthdate"}})},
+		}))
+		if status != 200 {
+			t.Fatalf("%d %q", status, body)
+		}
+		m := s.want(id, map[string]any{"outcome": "accepted"})
+		if diff := cmp.Diff(any(map[string]any{"a": map[string]any{"given_name": "Saar"}}), m["claims"]); diff != "" {
+			t.Error(diff)
+		}
+		// Who issued it is said as long as the claims are.
+		if diff := cmp.Diff(any([]any{"Gemeente Voorbeeldstad"}), m["issuers"]); diff != "" {
+			t.Error(diff)
 		}
 	})
 	t.Run("DCQL-10", func(t *testing.T) {

@@ -57,7 +57,7 @@ func (v *Verifier) round(ctx context.Context) {
 	for _, l := range stale {
 		// The values leave memory even if the database is in trouble; then the row is wiped in a later round.
 		l.mu.Lock()
-		l.session.Claims = nil
+		l.session.Claims, l.session.Issuers = nil, nil
 		l.mu.Unlock()
 	}
 	if len(stale) > 0 {

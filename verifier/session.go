@@ -86,6 +86,8 @@ type Session struct {
 	Stale  bool      `json:"stale,omitempty"`
 	// Claims holds, by credential query id, the claims that were asked: an object, or an array of them with "multiple".
 	Claims json.RawMessage `json:"claims,omitempty"`
+	// Issuers are the names of who issued the cards, for as long as Claims are shown.
+	Issuers []string `json:"issuers,omitempty"`
 
 	Tenant string `json:"-"`
 	Staff  string `json:"-"` // who made it

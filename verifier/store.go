@@ -76,6 +76,7 @@ type ending struct {
 	actor    string
 	action   string
 	claims   json.RawMessage
+	issuers  []string
 	asOf     time.Time
 	height   int64
 	stale    bool
@@ -92,7 +93,7 @@ func (v *Verifier) finish(ctx context.Context, l *live, e ending) error {
 	s := l.session
 	l.mu.Unlock()
 	s.State, s.Outcome, s.Category = e.state, e.outcome, e.category
-	s.AsOf, s.Height, s.Stale, s.Claims = e.asOf, e.height, e.stale, e.claims
+	s.AsOf, s.Height, s.Stale, s.Claims, s.Issuers = e.asOf, e.height, e.stale, e.claims, e.issuers
 	result := string(e.category)
 	if result == "" {
 		result = "ok"

@@ -58,6 +58,7 @@ var counterTexts = map[string]text{
 	"counter.green.received":      {"Dit is ontvangen", "This was received"},
 	"counter.green.nothing":       {"Verder is niets ontvangen", "Nothing else was received"},
 	"counter.green.kept":          {"Na het wissen bewaren wij alleen de uitkomst, zonder gegevens van de inwoner.", "After clearing we keep the outcome only, without the inhabitant's facts."},
+	"counter.green.issuer":        {"Uitgegeven door", "Issued by"},
 	"counter.green.known":         {"Register bekend tot", "Register known as of"},
 	"counter.green.block":         {"blok {n}", "block {n}"},
 	"counter.green.clears":        {"Dit scherm wist zichzelf over", "This screen clears itself in"},

@@ -102,8 +102,11 @@ func (c *Client) fetch(ctx context.Context, requestURI, walletNonce string) (str
 	switch resp.Status {
 	case http.StatusOK:
 		return string(bytes.TrimSpace(resp.Body)), nil
-	case http.StatusNotFound, http.StatusGone:
-		return "", fmt.Errorf("%w: the request is not there any more", ErrRequestExpired)
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusGone:
+		return "", fmt.Errorf("%w: the request was answered or is not there any more (status %d)", ErrRequestExpired, resp.Status)
+	}
+	if resp.Status < 500 {
+		return "", fmt.Errorf("%w: status %d for the request object", ErrEndpointRefused, resp.Status)
 	}
 	return "", fmt.Errorf("%w: status %d for the request object", ErrNetwork, resp.Status)
 }

@@ -279,6 +279,21 @@ func (q *DCQLQuery) CheckAll(token map[string][]string) error {
 	return nil
 }
 
+// Needed returns which query ids of an answer count: for each credential set the first option, in the verifier's order,
+// that the answer satisfies. What else was sent was not asked (Section 6.4.2) and is to be dropped unread.
+func (q *DCQLQuery) Needed(token map[string][]string) map[string]bool {
+	has := func(id string) bool { return len(token[id]) > 0 }
+	needed := map[string]bool{}
+	for _, s := range q.sets() {
+		if i := slices.IndexFunc(s.Options, func(option []string) bool { return all(option, has) }); i >= 0 {
+			for _, id := range s.Options[i] {
+				needed[id] = true
+			}
+		}
+	}
+	return needed
+}
+
 // Filter returns only the claims of c that the credential query asks for (row DCQL-09).
 func (q *CredentialQuery) Filter(c *credential.Credential) map[string]any {
 	paths, ok := q.satisfied(c.Claims)

@@ -408,7 +408,7 @@ func TestOpenByValueAndErrors(t *testing.T) {
 			t.Errorf("%.60q: %v", link, err)
 		}
 	}
-	for status, want := range map[int]error{404: ErrRequestExpired, 410: ErrRequestExpired, 500: ErrNetwork, 403: ErrNetwork} {
+	for status, want := range map[int]error{400: ErrRequestExpired, 404: ErrRequestExpired, 410: ErrRequestExpired, 500: ErrNetwork, 403: ErrEndpointRefused} {
 		k.serve = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }
 		if _, err := k.client.Open(t.Context(), Link(r.ClientID, k.base()+"/r", "get")); !errors.Is(err, want) {
 			t.Errorf("%d: %v", status, err)

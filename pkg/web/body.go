@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	stdjson "encoding/json"
 	"errors"
 	"io"
@@ -34,15 +35,18 @@ func (p Problem) Write(w http.ResponseWriter) { write(w, p.Status, "application/
 func WriteJSON(w http.ResponseWriter, status int, v any) { write(w, status, "application/json", v) }
 
 func write(w http.ResponseWriter, status int, contentType string, v any) {
-	data, err := stdjson.Marshal(v)
-	if err != nil {
+	var data bytes.Buffer
+	enc := stdjson.NewEncoder(&data)
+	// A link in a reply is copied by people: "&" stays as it is. The content type keeps a browser from reading HTML.
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
 		panic("web: internal error: reply is not JSON: " + err.Error())
 	}
 	h := w.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	w.Write(append(data, '\n'))
+	w.Write(data.Bytes())
 }
 
 // ReadJSON reads a JSON body of at most limit bytes strictly into v (unknown members are an error) and answers 400, 413 or 415
