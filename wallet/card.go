@@ -30,6 +30,8 @@ type Card struct {
 	Expires    time.Time      `json:"expires,omitzero"`
 	Checked    time.Time      `json:"checked,omitzero"` // when the status was last checked
 	Claims     map[string]any `json:"claims"`
+	// Labels are the issuer's names of claims, by path as "address.locality".
+	Labels map[string]string `json:"labels,omitempty"`
 	// Reusable: a foreign issuer gave one copy only, which is shown again and again; those who see it can tell that it
 	// is the same card.
 	Reusable bool `json:"reusable,omitempty"`
@@ -132,6 +134,12 @@ func (r *cardRecord) card(lang string, now time.Time) Card {
 	c := Card{
 		ID: r.ID, Type: r.Type, Name: displayName(r.Names, lang, r.Type), Issuer: r.Issuer.Name, Registered: r.Issuer.Registered,
 		Status: r.Status, Copies: r.unused(), Expires: r.Expires, Checked: r.Checked, Claims: r.Subject, Reusable: r.reusable(),
+	}
+	for _, n := range r.ClaimNames {
+		if c.Labels == nil {
+			c.Labels = map[string]string{}
+		}
+		c.Labels[n.Path.String()] = displayName(n.Display, lang, n.Path.String())
 	}
 	switch {
 	case r.Status == "revoked":
@@ -266,11 +274,13 @@ type Entry struct {
 	Kind       string    `json:"kind"` // received, shared, refused, failed, revoked, deleted
 	Party      string    `json:"party"`
 	Registered bool      `json:"registered"`
+	Unknown    bool      `json:"unknown,omitempty"` // who it was is not known; Party is the address the request came from
 	Purpose    string    `json:"purpose,omitempty"`
 	Card       string    `json:"card,omitempty"`
 	Claims     []string  `json:"claims,omitempty"`
-	Extra      []string  `json:"extra,omitempty"` // shared although outside the registered purpose
-	Outcome    string    `json:"outcome"`         // ok or a category
+	Labels     []string  `json:"labels,omitempty"` // names of the claims for people, in the same order
+	Extra      []string  `json:"extra,omitempty"`  // shared although outside the registered purpose
+	Outcome    string    `json:"outcome"`          // ok or a category
 }
 
 const historyPrefix = "history/"

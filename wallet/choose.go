@@ -151,7 +151,7 @@ func (d *Disclosure) prepare(ctx context.Context, picks []chosen, c Choice) (map
 		i := slices.IndexFunc(r.Copies, func(c copyState) bool { return !c.Used })
 		if i < 0 {
 			if !c.AllowReuse && !r.reusable() {
-				return fail(&Error{NoMatch, fmt.Errorf("all copies of %q are used; get new ones from the issuer", displayName(r.Names, w.opts.Lang, r.Type))})
+				return fail(&Error{NoMatch, &UsedError{displayName(r.Names, w.opts.Lang, r.Type)}})
 			}
 			i = len(r.Copies) - 1 // always the same one, so that no more than that one can be linked
 		} else {
@@ -170,6 +170,7 @@ func (d *Disclosure) prepare(ctx context.Context, picks []chosen, c Choice) (map
 		e.Card += name
 		for _, path := range p.paths {
 			e.Claims = append(e.Claims, path.String())
+			e.Labels = append(e.Labels, r.label(path, w.opts.Lang))
 		}
 	}
 	// Until the verifier has answered, the history says that something went out and nobody knows whether it arrived.

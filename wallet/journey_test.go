@@ -105,7 +105,8 @@ func TestJourney(t *testing.T) {
 	if m := d.Sets[0].Options[0].Answers[0].Cards[0]; !m.Reuse {
 		t.Errorf("match: %+v", m)
 	}
-	if _, err := d.Share(t.Context(), Choice{}); CategoryOf(err) != NoMatch || b.posts != 0 {
+	var used *UsedError
+	if _, err := d.Share(t.Context(), Choice{}); CategoryOf(err) != NoMatch || !errors.As(err, &used) || used.Card != "Persoonsgegevens" || b.posts != 0 {
 		t.Errorf("reused silently: %v", err)
 	}
 	if _, err := d.Share(t.Context(), Choice{AllowReuse: true}); err != nil {
@@ -194,8 +195,11 @@ func TestForeign(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := i.Fetch(t.Context(), "9999"); CategoryOf(err) != EndpointRefused {
+	if _, err := i.Fetch(t.Context(), "9999"); CategoryOf(err) != EndpointRefused || !errors.Is(err, ErrWrongCode) {
 		t.Errorf("wrong code: %v", err)
+	}
+	if _, err := i.Fetch(t.Context(), f.txt); err != nil {
+		t.Errorf("the right code after a wrong one: %v", err)
 	}
 }
 
@@ -290,6 +294,17 @@ func testAsksTooMuch(t *testing.T) {
 	}
 	if cards, _ := wal.Cards(t.Context()); cards[0].Copies != 3 {
 		t.Errorf("%d copies left", cards[0].Copies)
+	}
+	// The register's purpose is that of another question.
+	if len(d.Purpose) != 0 || d.LegalBasis != "" || d.KeepDays != 0 {
+		t.Errorf("shown as covered: %q, %q, %d days", d.Purpose, d.LegalBasis, d.KeepDays)
+	}
+	more, refused := w.ask(query(`["age_equal_or_over","18"]`, `["age_equal_or_over","21"]`, `["family_name"]`), nil)
+	if err := present(t, wal, more).Refuse(t.Context()); err != nil || refused.response.Error != oauth.AccessDenied {
+		t.Errorf("refusal: %v", err)
+	}
+	if all, _ := wal.History(t.Context()); all[0].Outcome != string(RequestUntrusted) || all[0].Purpose != "" {
+		t.Errorf("history of the refusal: %+v", all[0])
 	}
 	if _, err := d.Share(t.Context(), Choice{AllowExtra: true}); err != nil {
 		t.Fatal(err)
@@ -466,8 +481,8 @@ func testHistory(t *testing.T) {
 		switch e.Kind {
 		case "shared":
 			want := Entry{
-				Time: e.Time, Kind: "shared", Party: townName, Registered: true, Purpose: "Leeftijd controleren", Card: "Persoonsgegevens",
-				Claims: []string{"age_equal_or_over.18", "family_name"}, Extra: []string{"family_name"}, Outcome: "ok",
+				Time: e.Time, Kind: "shared", Party: townName, Registered: true, Card: "Persoonsgegevens",
+				Claims: []string{"age_equal_or_over.18", "family_name"}, Labels: []string{"18 jaar of ouder", "family_name"}, Extra: []string{"family_name"}, Outcome: "ok",
 			}
 			if diff := cmp.Diff(want, e); diff != "" || e.Time.IsZero() {
 				t.Fatal(diff)
@@ -488,7 +503,8 @@ func testHistory(t *testing.T) {
 	for _, secret := range []string{canaryName, canaryNumber, "Testvogelmans", "true", "2000-01-31"} {
 		line := string(text)
 		if secret == "true" {
-			line = strings.ReplaceAll(line, `"registered":true`, "")
+			// Flags of the party, not values of the card.
+			line = strings.NewReplacer(`"registered":true`, "", `"unknown":true`, "").Replace(line)
 		}
 		if strings.Contains(line, secret) {
 			t.Errorf("the history holds the value %q", secret)

@@ -21,6 +21,7 @@ import (
 type Disclosure struct {
 	Verifier   string
 	Registered bool
+	// What the register says, if it covers all that is asked: empty when Extra is not, since then it speaks of another question.
 	Purpose    trust.Text
 	LegalBasis string
 	KeepDays   int
@@ -33,8 +34,9 @@ type Disclosure struct {
 	matches *openid4vp.Matches
 	records map[string]*cardRecord
 
-	mu   sync.Mutex
-	done bool
+	mu     sync.Mutex
+	done   bool
+	usedUp bool // an answer failed because all copies are used
 }
 
 // Set is one choice to make.
@@ -72,6 +74,17 @@ type Claim struct {
 	Value any
 }
 
+// ErrNotAccepted: the verifier received the answer and did not take it. It is [EndpointRefused].
+var ErrNotAccepted = errors.New("the verifier did not accept the answer")
+
+// UsedError: every copy of a card was shown once. It is [NoMatch]; Choice.AllowReuse goes on, and lets those who saw the
+// card recognise it.
+type UsedError struct{ Card string }
+
+func (e *UsedError) Error() string {
+	return fmt.Sprintf("all copies of %q are used; get new ones from the issuer", e.Card)
+}
+
 // Present opens a request link. Errors by category: request_*, endpoint_refused, network. A request that nothing matches is returned with
 // empty Sets and can only be refused.
 func (w *Wallet) Present(ctx context.Context, link string) (*Disclosure, error) {
@@ -88,7 +101,7 @@ func (w *Wallet) Present(ctx context.Context, link string) (*Disclosure, error) 
 		if u, parseErr := url.Parse(party); parseErr == nil {
 			party = u.Host
 		}
-		w.note(ctx, Entry{Kind: "failed", Party: safe(party, 200), Outcome: string(CategoryOf(err))})
+		w.note(ctx, Entry{Kind: "failed", Party: safe(party, 200), Unknown: true, Outcome: string(CategoryOf(err))})
 		return nil, err
 	}
 	d := &Disclosure{
@@ -98,6 +111,8 @@ func (w *Wallet) Present(ctx context.Context, link string) (*Disclosure, error) 
 	if p := asked.Permission; p != nil {
 		if a := p.Accreditation; a != nil {
 			d.Verifier = safe(a.Name, 200)
+		}
+		if a := p.Accreditation; a != nil && len(p.Extra) == 0 {
 			d.Purpose, d.LegalBasis, d.KeepDays = trust.Text{}, safe(a.LegalBasis, 300), a.KeepDays
 			for lang, text := range a.Purpose {
 				d.Purpose[lang] = safe(text, 500)
@@ -114,6 +129,7 @@ func (w *Wallet) Present(ctx context.Context, link string) (*Disclosure, error) 
 	if err := d.match(); err != nil {
 		return nil, err
 	}
+	d.label()
 	return d, nil
 }
 
@@ -201,6 +217,27 @@ func (d *Disclosure) match() error {
 	return nil
 }
 
+// label puts the issuer's names on the claims outside the register, where a card of the wallet has them.
+func (d *Disclosure) label() {
+	p := d.asked.Permission
+	if p == nil {
+		return
+	}
+	for i, q := range p.Extra {
+		path := q.Path.String()
+		if path == "" {
+			continue
+		}
+		for _, r := range d.records {
+			if slices.Contains(q.Types, r.Type) {
+				if name := r.label(q.Path, d.w.opts.Lang); name != safe(path, 120) {
+					d.Extra[i] = name
+				}
+			}
+		}
+	}
+}
+
 func (d *Disclosure) answer(query string) Answer {
 	a := Answer{Query: query}
 	for _, c := range d.matches.ByQuery[query] {
@@ -248,6 +285,7 @@ func (d *Disclosure) Share(ctx context.Context, c Choice) (redirect string, err 
 	}
 	token, undo, line, err := d.prepare(ctx, picks, c)
 	if err != nil {
+		d.usedUp = errors.As(err, new(*UsedError))
 		return "", err
 	}
 	d.done = true
@@ -267,6 +305,7 @@ func (d *Disclosure) Share(ctx context.Context, c Choice) (redirect string, err 
 		var clock *ClockError
 		if !errors.As(err, &clock) {
 			undo = nil
+			err = &Error{EndpointRefused, fmt.Errorf("%w: %w", ErrNotAccepted, refused)}
 		}
 		// A proof with a wrong time was thrown away unread by the verifier, so the person gets the copies back.
 		return "", errors.Join(err, d.finish(ctx, line, "failed", string(CategoryOf(err)), undo))
@@ -277,7 +316,8 @@ func (d *Disclosure) Share(ctx context.Context, c Choice) (redirect string, err 
 	return "", errors.Join(err, d.finish(ctx, line, "failed", string(CategoryOf(err)), nil))
 }
 
-// Refuse tells the verifier access_denied, in the same words for "declined" and "no match".
+// Refuse tells the verifier access_denied, in the same words whatever the reason. The history says which it was:
+// outside the register, no match, or declined.
 func (d *Disclosure) Refuse(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -286,7 +326,10 @@ func (d *Disclosure) Refuse(ctx context.Context) error {
 	}
 	d.done = true
 	outcome := UserDeclined
-	if d.matches == nil {
+	switch {
+	case len(d.Extra) > 0:
+		outcome = RequestUntrusted
+	case d.matches == nil || d.usedUp:
 		outcome = NoMatch
 	}
 	err := categorised(d.client.Refuse(ctx, d.asked, oauth.AccessDenied), EndpointRefused)

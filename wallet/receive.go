@@ -15,6 +15,7 @@ import (
 
 	"github.com/zegel-id/zegel/pkg/credential"
 	"github.com/zegel-id/zegel/pkg/jose"
+	"github.com/zegel-id/zegel/pkg/oauth"
 	"github.com/zegel-id/zegel/pkg/openid4vci"
 	"github.com/zegel-id/zegel/pkg/openid4vp"
 	"github.com/zegel-id/zegel/pkg/sdjwt"
@@ -96,6 +97,9 @@ func configurationNames(o *openid4vci.Opened, id string) []openid4vci.Display {
 	return nil
 }
 
+// ErrWrongCode: the issuer did not take the code from paper. It is [EndpointRefused]; Fetch may be tried again with another.
+var ErrWrongCode = errors.New("wrong code")
+
 var errDone = errors.New("this was answered already")
 
 // Fetch redeems the code and fetches the batch; the cards can then be looked at but are not stored yet. A credential that
@@ -109,6 +113,10 @@ func (i *Issuance) Fetch(ctx context.Context, txCode string) ([]Card, error) {
 	}
 	grant, err := i.client.Redeem(ctx, i.opened, txCode)
 	if err != nil {
+		var refused *oauth.Error
+		if i.TxCode != nil && errors.As(err, &refused) && refused.Code == oauth.InvalidGrant {
+			err = &Error{EndpointRefused, fmt.Errorf("%w: %w", ErrWrongCode, refused)}
+		}
 		return nil, i.failed(ctx, categorised(err, EndpointRefused))
 	}
 	i.grant = grant
@@ -359,7 +367,8 @@ func proofName(i issuerRecord) string {
 	return factPrefix + string(i.DID)
 }
 
-// Decline drops the offer. What was fetched is forgotten, and the issuer told that nobody wants it.
+// Decline drops the offer. Before Fetch the issuer hears nothing. After it what was fetched is forgotten, and the issuer
+// told credential_deleted: it then knows that nobody has these copies, and not why.
 func (i *Issuance) Decline(ctx context.Context) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()

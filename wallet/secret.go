@@ -12,6 +12,31 @@ import (
 // ErrWeakSecret: the PIN or passphrase is too easy to guess; the message says why, without the secret.
 var ErrWeakSecret = errors.New("secret too easy to guess")
 
+// WeakError is [ErrWeakSecret] with the reason, for programs that say it in other words.
+type WeakError struct {
+	Reason string // keychain, digits, bits, repeat, row, same, date
+	Bits   int    // about how strong a passphrase is
+}
+
+func (e *WeakError) Error() string {
+	why := map[string]string{
+		"keychain": fmt.Sprintf("this machine has no keychain, so a PIN is not enough; use a passphrase of at least %d bits (as six random words)", MinPassphraseBits),
+		"digits":   fmt.Sprintf("a PIN has %d digits", pinLength),
+		"bits":     fmt.Sprintf("passphrase of about %d bits, at least %d are needed", e.Bits, MinPassphraseBits),
+		"repeat":   "the PIN repeats itself",
+		"row":      "the PIN is a row of following digits",
+		"same":     "the PIN is nearly one digit",
+		"date":     "the PIN looks like a date",
+	}[e.Reason]
+	return ErrWeakSecret.Error() + ": " + why
+}
+
+// Unwrap returns [ErrWeakSecret].
+func (e *WeakError) Unwrap() error { return ErrWeakSecret }
+
+// CheckSecret says whether [Create] would take a secret, with or without a keychain. Error: [*WeakError].
+func CheckSecret(secret string, keychain, dev bool) error { return checkSecret(secret, keychain, dev) }
+
 // MinPassphraseBits is the least estimated strength of a passphrase on a machine without a keychain.
 const MinPassphraseBits = 60
 
@@ -22,15 +47,15 @@ const pinLength = 6
 func checkSecret(secret string, keychain, dev bool) error {
 	if isPIN(secret) {
 		if !keychain && !dev {
-			return fmt.Errorf("%w: this machine has no keychain, so a PIN is not enough; use a passphrase of at least %d bits (as six random words)", ErrWeakSecret, MinPassphraseBits)
+			return &WeakError{Reason: "keychain"}
 		}
 		return checkPIN(secret)
 	}
 	if digitsOnly(secret) {
-		return fmt.Errorf("%w: a PIN has %d digits", ErrWeakSecret, pinLength)
+		return &WeakError{Reason: "digits"}
 	}
 	if bits := passphraseBits(secret); bits < MinPassphraseBits {
-		return fmt.Errorf("%w: passphrase of about %d bits, at least %d are needed", ErrWeakSecret, bits, MinPassphraseBits)
+		return &WeakError{Reason: "bits", Bits: bits}
 	}
 	return nil
 }
@@ -45,18 +70,18 @@ func isPIN(s string) bool { return len(s) == pinLength && digitsOnly(s) }
 func checkPIN(pin string) error {
 	for _, n := range []int{1, 2, 3} {
 		if strings.Repeat(pin[:n], pinLength/n) == pin {
-			return fmt.Errorf("%w: the PIN repeats itself", ErrWeakSecret)
+			return &WeakError{Reason: "repeat"}
 		}
 	}
 	if run := longestRun(pin); run >= 5 {
-		return fmt.Errorf("%w: the PIN is a row of following digits", ErrWeakSecret)
+		return &WeakError{Reason: "row"}
 	}
 	if strings.Count(pin, pin[:1]) >= 5 || strings.Count(pin, pin[1:2]) >= 5 {
-		return fmt.Errorf("%w: the PIN is nearly one digit", ErrWeakSecret)
+		return &WeakError{Reason: "same"}
 	}
 	for _, layout := range []string{"020106", "060102", "010206"} {
 		if _, err := time.Parse(layout, pin); err == nil {
-			return fmt.Errorf("%w: the PIN looks like a date", ErrWeakSecret)
+			return &WeakError{Reason: "date"}
 		}
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"sync"
 	"time"
 
@@ -49,7 +50,15 @@ type Error struct {
 	Err      error
 }
 
-func (e *Error) Error() string { return string(e.Category) + ": " + e.Err.Error() }
+// Error names the category once, however often the protocol underneath named it.
+func (e *Error) Error() string {
+	prefix := string(e.Category) + ": "
+	text := e.Err.Error()
+	for strings.HasPrefix(text, prefix) {
+		text = strings.TrimPrefix(text, prefix)
+	}
+	return prefix + text
+}
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
@@ -117,8 +126,17 @@ func (o *Options) home() *home {
 	return &home{guard: newGuard(o.fs), dir: o.Dir, keychain: o.Keychain, now: o.Now}
 }
 
+// ErrExists: the directory holds a wallet already, which stays as it is.
+var ErrExists = errors.New("there is a wallet here already")
+
+// Exists reports whether the directory holds a wallet, so that nobody chooses a secret in vain.
+func Exists(o Options) bool {
+	h := o.home()
+	return h.exists(h.path(keyFile))
+}
+
 // Create makes a new store in an empty or missing directory. A first try that was cut off is cleared away; anything else
-// in the directory is left alone and refused. Errors: [ErrWeakSecret], and those of the disk and the keychain.
+// in the directory is left alone and refused. Errors: [*WeakError], [ErrExists], and those of the disk and the keychain.
 func Create(ctx context.Context, o Options, s Setup) (_ *Wallet, err error) {
 	harden()
 	if err := checkSecret(s.Secret, o.Keychain != nil, s.Dev); err != nil {
@@ -214,7 +232,10 @@ func (h *home) clearUnfinished() error {
 	if len(names) == 0 {
 		return nil
 	}
-	if !h.exists(h.path(unfinishedFile)) || h.exists(h.path(keyFile)) {
+	if h.exists(h.path(keyFile)) {
+		return fmt.Errorf("%q: %w", h.dir, ErrExists)
+	}
+	if !h.exists(h.path(unfinishedFile)) {
 		return fmt.Errorf("directory %q is not empty", h.dir)
 	}
 	for _, name := range []string{storeDir, attemptsFile, generationFile, keyCopyFile} {
