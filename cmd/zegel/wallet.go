@@ -128,7 +128,7 @@ func (s *session) secret(prompt string) (string, error) {
 	restore()
 	fmt.Fprintln(s.out.Stderr)
 	if err != nil && line == "" {
-		return "", &usageError{"no PIN or passphrase: give --pin-file, or type it"}
+		return "", &usageError{s.text("secret.none")}
 	}
 	return strings.TrimRight(line, "\r\n"), nil
 }
@@ -162,7 +162,7 @@ func (s *session) open(ctx context.Context) error {
 	o.Keychain = osKeychain{} // asked only if the wallet was made with one
 	w, err := wallet.Open(ctx, o, secret)
 	if errors.Is(err, wallet.ErrNoWallet) {
-		return &usageError{fmt.Sprintf("%v\nhint: zegel wallet --store DIR init makes one", err)}
+		return &usageError{s.text("nowallet", "dir", s.Store) + "\nhint: " + s.text("hint.nowallet")}
 	}
 	if err != nil {
 		return s.failure(err)
@@ -209,8 +209,12 @@ func (s *session) failure(err error) error {
 	if err == nil || errors.As(err, &use) || errors.As(err, &already) {
 		return err
 	}
-	if errors.Is(err, wallet.ErrWeakSecret) || errors.Is(err, wallet.ErrNoCard) {
-		return &usageError{err.Error()}
+	var weak *wallet.WeakError
+	if errors.As(err, &weak) {
+		return &usageError{s.text("weak."+weak.Reason, "bits", weak.Bits, "least", wallet.MinPassphraseBits)}
+	}
+	if errors.Is(err, wallet.ErrNoCard) {
+		return &usageError{s.text("nocard") + "\nhint: " + s.text("hint.nocard")}
 	}
 	f := &walletFailure{category: string(wallet.CategoryOf(err)), text: err.Error(), err: err}
 	if f.category == "" {
@@ -221,7 +225,16 @@ func (s *session) failure(err error) error {
 	f.hint = s.text("hint." + f.category)
 	var locked *wallet.LockedError
 	var clock *wallet.ClockError
+	var used *wallet.UsedError
 	switch {
+	case errors.Is(err, wallet.ErrExists):
+		f.text, f.hint = s.text("exists", "dir", s.Store), s.text("hint.exists")
+	case errors.As(err, &used):
+		f.text, f.hint = s.text("used", "card", used.Card), s.text("hint.used")
+	case errors.Is(err, wallet.ErrWrongCode):
+		f.text, f.hint = s.text("wrongcode"), s.text("hint.wrongcode")
+	case errors.Is(err, wallet.ErrNotAccepted):
+		f.text, f.hint = s.text("notaccepted"), s.text("hint.notaccepted")
 	case errors.As(err, &locked) && locked.Blocked:
 		f.hint = s.text("hint.blocked")
 	case errors.As(err, &locked) && !locked.Until.IsZero():
@@ -247,6 +260,9 @@ func (c *walletInit) Run(ctx context.Context, parent *walletCmd, out *output) er
 	if err != nil {
 		return err
 	}
+	if wallet.Exists(o) {
+		return s.failure(wallet.ErrExists)
+	}
 	setup := wallet.Setup{Dev: s.Dev}
 	if c.Network != "" {
 		if setup.Network, err = os.ReadFile(c.Network); err != nil {
@@ -265,13 +281,17 @@ func (c *walletInit) Run(ctx context.Context, parent *walletCmd, out *output) er
 	if setup.Secret, err = s.secret(prompt); err != nil {
 		return err
 	}
+	// Said after the first time, not after typing it twice.
+	if err := wallet.CheckSecret(setup.Secret, o.Keychain != nil, s.Dev); err != nil {
+		return s.failure(err)
+	}
 	if s.PINFile == "" {
 		again, err := s.secret("secret.again")
 		if err != nil {
 			return err
 		}
 		if again != setup.Secret {
-			return &usageError{"the two are not the same"}
+			return &usageError{s.text("secret.differ")}
 		}
 	}
 	w, err := wallet.Create(ctx, o, setup)

@@ -3,16 +3,22 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"slices"
 	"strings"
 
+	"github.com/zegel-id/zegel/pkg/message"
 	"github.com/zegel-id/zegel/wallet"
 )
 
 func (c *walletReceive) Run(ctx context.Context, parent *walletCmd, out *output) error {
 	s := parent.session(out)
+	if linkKind(c.URI) == "request" {
+		return s.wrongLink("receive.wronglink", "hint.usepresent")
+	}
 	return s.with(ctx, func() error {
 		i, err := s.wallet.Receive(ctx, c.URI)
 		if err != nil {
@@ -33,8 +39,8 @@ func (c *walletReceive) Run(ctx context.Context, parent *walletCmd, out *output)
 				return &usageError{"this offer needs the code from paper: --tx-code"}
 			}
 			about := ""
-			if i.TxCode.Description != "" {
-				about = " (" + i.TxCode.Description + ")"
+			if text := strings.TrimSpace(i.TxCode.Description); text != "" {
+				about = " (" + text + ")"
 			}
 			fmt.Fprint(out.Stderr, s.text("receive.code", "about", about), " ")
 			line, _ := s.in.ReadString('\n')
@@ -71,6 +77,9 @@ func (c *walletReceive) Run(ctx context.Context, parent *walletCmd, out *output)
 
 func (c *walletPresent) Run(ctx context.Context, parent *walletCmd, out *output) error {
 	s := parent.session(out)
+	if linkKind(c.URI) == "offer" {
+		return s.wrongLink("present.wronglink", "hint.usereceive")
+	}
 	return s.with(ctx, func() error {
 		d, err := s.wallet.Present(ctx, c.URI)
 		if err != nil {
@@ -79,15 +88,20 @@ func (c *walletPresent) Run(ctx context.Context, parent *walletCmd, out *output)
 		choice := wallet.Choice{AllowUnregistered: s.AllowUnregistered, AllowReuse: c.AllowReuse}
 		s.say("present.who", "verifier", d.Verifier)
 		if why := d.Purpose.In(s.Lang); why != "" {
-			s.say("present.why", "purpose", why, "basis", d.LegalBasis)
-		}
-		if d.Registered {
-			if d.KeepDays > 0 {
-				s.say("present.keep", "days", d.KeepDays)
-			} else {
-				s.say("present.keep.none")
+			if d.LegalBasis != "" {
+				why += " (" + d.LegalBasis + ")"
 			}
-		} else {
+			s.say("present.why", "purpose", why)
+		}
+		switch {
+		case d.Registered && len(d.Extra) > 0: // what the register says does not cover this question
+		case d.Registered && d.KeepDays == 1:
+			s.say("present.keep.day")
+		case d.Registered && d.KeepDays > 1:
+			s.say("present.keep", "days", d.KeepDays)
+		case d.Registered:
+			s.say("present.keep.none")
+		default:
 			s.say("unregistered", "name", d.Verifier)
 			if !choice.AllowUnregistered {
 				if c.Yes || !s.ask("unregistered.ask") {
@@ -104,10 +118,7 @@ func (c *walletPresent) Run(ctx context.Context, parent *walletCmd, out *output)
 		if len(d.Extra) > 0 {
 			extra := strings.Join(d.Extra, ", ")
 			s.say("present.extra", "claims", extra)
-			if c.Yes || !s.ask("present.extra.ask", "claims", extra) {
-				return refuse(s.refused(wallet.RequestUntrusted, "present.extra.refused", "claims", extra))
-			}
-			choice.AllowExtra = true
+			return refuse(s.refused(wallet.RequestUntrusted, "present.extra.refused", "claims", extra))
 		}
 		if len(d.Sets) == 0 {
 			return refuse(s.refused(wallet.NoMatch, "present.nomatch"))
@@ -128,7 +139,9 @@ func (c *walletPresent) Run(ctx context.Context, parent *walletCmd, out *output)
 				s.say("present.reusable", "card", m.Card.Name)
 			}
 			if m.Reuse && !c.Yes && !choice.AllowReuse {
-				choice.AllowReuse = s.ask("present.reuse", "card", m.Card.Name)
+				if choice.AllowReuse = s.ask("present.reuse", "card", m.Card.Name); !choice.AllowReuse {
+					return refuse(s.refused(wallet.UserDeclined, "declined"))
+				}
 			}
 		}
 		if !c.Yes && !s.ask("present.ask") {
@@ -141,17 +154,37 @@ func (c *walletPresent) Run(ctx context.Context, parent *walletCmd, out *output)
 			}
 			return err
 		}
-		shared := []string{}
+		shared, labels := []string{}, []string{}
 		for _, claim := range claims {
-			shared = append(shared, claim.Path)
+			shared, labels = append(shared, claim.Path), append(labels, claim.Label)
 		}
 		return s.print(map[string]any{"shared": shared, "verifier": d.Verifier, "registered": d.Registered, "redirect": redirect}, func(w io.Writer) {
-			fmt.Fprintln(w, s.text("present.done", "verifier", d.Verifier, "claims", strings.Join(shared, ", ")))
+			fmt.Fprintln(w, s.text("present.done", "verifier", d.Verifier, "claims", strings.Join(labels, ", ")))
 			if redirect != "" {
 				fmt.Fprintln(w, s.text("present.redirect", "url", redirect))
 			}
 		})
 	})
+}
+
+// linkKind tells an offer from a request, "" if it is not clear: people mix them up.
+func linkKind(link string) string {
+	u, err := url.Parse(link)
+	if err != nil {
+		return ""
+	}
+	q := u.Query()
+	switch {
+	case u.Scheme == "openid-credential-offer" || q.Has("credential_offer") || q.Has("credential_offer_uri"):
+		return "offer"
+	case u.Scheme == "openid4vp" || q.Has("request_uri"):
+		return "request"
+	}
+	return ""
+}
+
+func (s *session) wrongLink(text, hint string) error {
+	return &walletFailure{category: string(wallet.RequestMalformed), text: s.text(text), hint: s.text(hint), err: &wallet.Error{Category: wallet.RequestMalformed, Err: errors.New("a link of the other kind")}}
 }
 
 // matches lists the first card of every answer that the smallest choice takes.
@@ -189,7 +222,7 @@ func (s *session) writeCard(w io.Writer, c wallet.Card) {
 	}
 	fmt.Fprintln(w, "  "+s.text("card.issuer", "issuer", issuer))
 	if !c.Expires.IsZero() {
-		fmt.Fprintln(w, "  "+s.text("card.expires", "date", c.Expires.Local().Format("02-01-2006")))
+		fmt.Fprintln(w, "  "+s.text("card.expires", "date", message.Date(s.Lang, c.Expires.Local())))
 	}
 	if c.Reusable {
 		fmt.Fprintln(w, "  "+s.text("card.reusable"))
@@ -197,22 +230,27 @@ func (s *session) writeCard(w io.Writer, c wallet.Card) {
 		fmt.Fprintln(w, "  "+s.text("card.copies", "n", c.Copies))
 	}
 	fmt.Fprintln(w, "  "+s.text("card.id", "id", c.ID))
-	writeClaims(w, "  ", c.Claims)
+	s.writeClaims(w, "  ", "", c.Claims, c.Labels)
 }
 
-func writeClaims(w io.Writer, indent string, claims map[string]any) {
+// writeClaims writes claims by the issuer's names of them; path leads to them.
+func (s *session) writeClaims(w io.Writer, indent, path string, claims map[string]any, labels map[string]string) {
 	names := make([]string, 0, len(claims))
 	for name := range claims {
 		names = append(names, name)
 	}
 	slices.Sort(names)
 	for _, name := range names {
+		label := name
+		if known := labels[path+name]; known != "" {
+			label = known
+		}
 		if below, ok := claims[name].(map[string]any); ok {
-			fmt.Fprintf(w, "%s%s:\n", indent, name)
-			writeClaims(w, indent+"  ", below)
+			fmt.Fprintf(w, "%s%s:\n", indent, label)
+			s.writeClaims(w, indent+"  ", path+name+".", below, labels)
 			continue
 		}
-		fmt.Fprintf(w, "%s%s: %s\n", indent, name, plain(claims[name]))
+		fmt.Fprintf(w, "%s%s: %s\n", indent, label, s.value(claims[name]))
 	}
 }
 
@@ -248,15 +286,24 @@ func plain(v any) string {
 
 func (s *session) writeEntry(w io.Writer, e wallet.Entry) {
 	party := e.Party
-	if !e.Registered && e.Party != "" {
+	switch {
+	case e.Unknown && party == "":
+		party = s.text("history.unknown")
+	case e.Unknown:
+		party += " (" + s.text("history.unknown") + ")"
+	case !e.Registered && party != "":
 		party += " (" + s.text("card.unregistered") + ")"
 	}
-	fmt.Fprintf(w, "%s  %s  %s", e.Time.Local().Format("02-01-2006 15:04"), s.text("kind."+e.Kind), party)
+	fmt.Fprintf(w, "%s %s  %s  %s", message.Date(s.Lang, e.Time.Local()), message.Clock(s.Lang, e.Time.Local()), s.text("kind."+e.Kind), party)
 	if e.Card != "" {
 		fmt.Fprintf(w, "  %s", e.Card)
 	}
-	if len(e.Claims) > 0 {
-		fmt.Fprintf(w, ": %s", strings.Join(e.Claims, ", "))
+	claims := e.Claims
+	if len(e.Labels) == len(claims) {
+		claims = e.Labels
+	}
+	if len(claims) > 0 {
+		fmt.Fprintf(w, ": %s", strings.Join(claims, ", "))
 	}
 	if len(e.Extra) > 0 {
 		fmt.Fprintf(w, "  (%s)", s.text("history.extra", "claims", strings.Join(e.Extra, ", ")))

@@ -33,14 +33,17 @@ func TestWalletCommand(t *testing.T) {
 		code           int
 		stdout, stderr string
 	}{
-		{"no wallet yet", "", at("--pin-file", pin, "cards"), exitUsage, "", "no wallet here"},
+		{"no wallet yet", "", at("--pin-file", pin, "cards"), exitUsage, "", "geen wallet in"},
 		{"no store", "", []string{"cards"}, exitUsage, "", "store"},
 		{"no command", "", at(), exitUsage, "", ""},
 		{"no root of trust", "", at("--pin-file", pin, "init"), exitUsage, "", "--network"},
-		{"weak PIN", "", at("--pin-file", weak, "--dev", "init"), exitUsage, "", "date"},
-		{"two different PINs", "728194\n728195\n", at("--dev", "init"), exitUsage, "", "not the same"},
+		{"weak PIN", "", at("--pin-file", weak, "--dev", "init"), exitUsage, "", "lijkt op een datum"},
+		{"two different PINs", "728194\n728195\n", at("--dev", "init"), exitUsage, "", "niet hetzelfde"},
+		{"weak PIN in English, after the first time", "010190\n", at("--dev", "--lang", "en", "init"), exitUsage, "", "looks like a date"},
+		{"a request to receive", "", at("receive", "openid4vp://?client_id=x&request_uri=y"), exitFailed, "", "zegel wallet present"},
+		{"an offer to present", "", at("present", "openid-credential-offer://?credential_offer=x"), exitFailed, "", "zegel wallet receive"},
 		{"init", "728194\n728194\n", at("--dev", "--json", "init"), exitDone, `"rollback_noticed":false`, "Kies een pincode"},
-		{"init again", "", at("--pin-file", pin, "--dev", "init"), exitFailed, "", "not empty"},
+		{"init again", "", at("--pin-file", pin, "--dev", "init"), exitFailed, "", "er is al een wallet"},
 		{"cards", "", at("--pin-file", pin, "--json", "cards"), exitDone, `{"cards":[]}`, ""},
 		{"cards for people", "", at("--pin-file", pin, "--lang", "en", "cards"), exitDone, "There are no cards yet.", ""},
 		{"typed PIN", "728194\n", at("history"), exitDone, "Er is nog niets gebeurd.", "Pincode"},
@@ -49,7 +52,7 @@ func TestWalletCommand(t *testing.T) {
 		{"hint", "583027\n", at("--lang", "en", "cards"), exitFailed, "", "hint: 2 tries left"},
 		{"offer that is none", "", at("--pin-file", pin, "receive", "https://localhost:1/x", "--yes"), exitFailed, "", "zegel: "},
 		{"request that is none", "", at("--pin-file", pin, "present", "openid4vp://?client_id=x", "--yes"), exitFailed, "", "zegel: request_"},
-		{"unknown card", "", at("--pin-file", pin, "delete", "x"), exitUsage, "", "no such card"},
+		{"unknown card", "", at("--pin-file", pin, "delete", "x"), exitUsage, "", "die kaart is er niet"},
 		{"unreadable anchor", "", at("--pin-file", pin, "--trust-anchor", pin, "cards"), exitUsage, "", "trust anchor"},
 	} {
 		code, stdout, stderr := zegelWallet(t, c.stdin, c.args...)
