@@ -7,6 +7,7 @@ import (
 	mathrand "math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -117,7 +118,16 @@ func testPowerCuts(t *testing.T) {
 	changed := false
 	const wantCuts = 1000
 	cuts := 0
+	// The database writes from goroutines of its own, so cuts come from several.
+	var one sync.Mutex
+	enough := func() bool {
+		one.Lock()
+		defer one.Unlock()
+		return cuts >= wantCuts
+	}
 	cut := func(what string) {
+		one.Lock()
+		defer one.Unlock()
 		if cuts >= wantCuts {
 			return
 		}
@@ -152,7 +162,7 @@ func testPowerCuts(t *testing.T) {
 		}
 	}
 	fs.before = func(what string) { cut(what) }
-	for step := 0; cuts < wantCuts; step++ {
+	for step := 0; !enough(); step++ {
 		next := map[string]bool{}
 		for id := range *acked.Load() {
 			next[id] = true
@@ -163,6 +173,7 @@ func testPowerCuts(t *testing.T) {
 		}
 		slices.Sort(ids)
 		var do func() error
+		one.Lock()
 		switch {
 		case step%5 == 4: // a new start, with all that the database does then
 			do = func() error {
@@ -192,8 +203,10 @@ func testPowerCuts(t *testing.T) {
 		default:
 			id := fmt.Sprint("card", step)
 			next[id] = true
-			do = func() error { return addCard(t.Context(), w, id, 1+rng.IntN(3)) }
+			copies := 1 + rng.IntN(3)
+			do = func() error { return addCard(t.Context(), w, id, copies) }
 		}
+		one.Unlock()
 		coming.Store(&next)
 		if err := do(); err != nil {
 			t.Fatal(err)
