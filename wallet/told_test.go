@@ -13,7 +13,7 @@ func TestHistoryNamesOnlyWhoIsKnown(t *testing.T) {
 	w := newWorld(t)
 	wal := w.wallet(nil)
 	receive(t, wal, w.offer(), "")
-	for _, status := range []int{http.StatusNotFound, http.StatusGone} {
+	for _, status := range []int{http.StatusBadRequest, http.StatusNotFound, http.StatusGone} {
 		link, _ := w.ask(defaultQuery(), nil)
 		address, err := url.Parse(requestAddress(link))
 		if err != nil {

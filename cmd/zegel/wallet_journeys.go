@@ -118,7 +118,10 @@ func (c *walletPresent) Run(ctx context.Context, parent *walletCmd, out *output)
 		if len(d.Extra) > 0 {
 			extra := strings.Join(d.Extra, ", ")
 			s.say("present.extra", "claims", extra)
-			return refuse(s.refused(wallet.RequestUntrusted, "present.extra.refused", "claims", extra))
+			return refuse(&walletFailure{
+				category: string(wallet.RequestUntrusted), text: s.text("present.extra.refused", "claims", extra), hint: s.text("hint.extra"),
+				err: &wallet.Error{Category: wallet.RequestUntrusted, Err: errors.New("asked outside the registered purpose")},
+			})
 		}
 		if len(d.Sets) == 0 {
 			return refuse(s.refused(wallet.NoMatch, "present.nomatch"))

@@ -97,6 +97,8 @@ var walletTexts = map[string][2]string{
 	"present.wronglink": {"dit is een kaart om op te halen, geen vraag om iets te bewijzen", "this is a card to collect, not a request to prove something"},
 	"hint.usereceive":   {"gebruik: zegel wallet receive LINK", "use: zegel wallet receive LINK"},
 
+	"hint.extra": {"zeg de balie dat zij dit volgens het register niet mag vragen", "tell the counter that according to the register it may not ask this"},
+
 	"hint.request_untrusted":  {"deel niets; vraag de balie om een code van een geregistreerde partij", "share nothing; ask the counter for a code of a registered party"},
 	"hint.request_malformed":  {"vraag om een nieuwe code", "ask for a new code"},
 	"hint.request_expired":    {"deze code is verlopen of al gebruikt; vraag om een nieuwe code", "this code has expired or was used already; ask for a new code"},
