@@ -62,8 +62,9 @@ func (i *Issuer) routes() http.Handler {
 	m.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		web.Problem{Title: "Not found", Status: http.StatusNotFound}.Write(w)
 	})
-	m.MethodNotAllowedHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		web.Problem{Title: "Method not allowed", Status: http.StatusMethodNotAllowed}.Write(w)
+	m.MethodNotAllowedHandler = web.MethodNotAllowed(func(r *http.Request) bool {
+		var match mux.RouteMatch
+		return m.Match(r, &match) && match.MatchErr == nil
 	})
 	return web.Secure(m, i.log)
 }

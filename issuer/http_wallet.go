@@ -106,8 +106,12 @@ func postToken(i *Issuer, t *tenant, w http.ResponseWriter, r *http.Request) err
 	return nil
 }
 
-// postNonce gives a nonce to anybody (Section 7). The body, if there is one, is not read.
+// postNonce gives a nonce to anybody (Section 7). The request needs no body.
 func postNonce(i *Issuer, t *tenant, w http.ResponseWriter, r *http.Request) error {
+	// A body beyond the cap is a wrong address or an attack.
+	if _, err := readBody(w, r, maxTokenRequest, oauth.InvalidRequest); err != nil {
+		return err
+	}
 	web.WriteJSON(w, http.StatusOK, map[string]string{"c_nonce": i.nonces.make(t.ID, i.elapsed())})
 	return nil
 }
@@ -167,6 +171,10 @@ func readJSON(w http.ResponseWriter, r *http.Request, limit int64, code oauth.Co
 	if mt, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mt != "application/json" || r.Header.Get("Content-Encoding") != "" {
 		return nil, &oauth.Error{Status: http.StatusUnsupportedMediaType, Code: code, Description: "send application/json"}
 	}
+	return readBody(w, r, limit, code)
+}
+
+func readBody(w http.ResponseWriter, r *http.Request, limit int64, code oauth.Code) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var tooLarge *http.MaxBytesError
 	switch {

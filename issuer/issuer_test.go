@@ -308,8 +308,11 @@ func TestMetadata(t *testing.T) {
 			t.Errorf("%s: %d", path, a.status)
 		}
 	}
-	if a := w.call("GET", "/token", "", "", ""); a.status != 405 {
-		t.Errorf("GET at the token endpoint: %d", a.status)
+	if a := w.call("GET", "/token", "", "", ""); a.status != 405 || a.header.Get("Allow") != "POST" {
+		t.Errorf("GET at the token endpoint: %d, Allow %q", a.status, a.header.Get("Allow"))
+	}
+	if a := w.call("POST", "/nonce", "", "text/plain", strings.Repeat("x", 3<<20)); a.status != 413 {
+		t.Errorf("3 MiB at the nonce endpoint: %d", a.status)
 	}
 	// The description names every route of the staff API, and no other.
 	var api struct {

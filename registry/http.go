@@ -53,7 +53,10 @@ func (n *Node) Handler() http.Handler {
 	r := mux.NewRouter()
 	n.routes(r)
 	r.NotFoundHandler = problem(http.StatusNotFound, "Not found")
-	r.MethodNotAllowedHandler = problem(http.StatusMethodNotAllowed, "Method not allowed")
+	r.MethodNotAllowedHandler = web.MethodNotAllowed(func(q *http.Request) bool {
+		var match mux.RouteMatch
+		return r.Match(q, &match) && match.MatchErr == nil
+	})
 	r.Use(func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if route := mux.CurrentRoute(r); route != nil {
