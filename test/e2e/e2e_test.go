@@ -21,6 +21,9 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	// The program is built from these; importing them makes a change in any of them run the journeys again.
+	_ "github.com/zegel-id/zegel/cmd/zegel/town"
 )
 
 // program is the built binary; the town is one process for all scripts, each of which has its own wallet.
@@ -91,6 +94,17 @@ func sharedTown() (*process, error) {
 	defer towns.Unlock()
 	if towns.shared != nil {
 		return towns.shared, nil
+	}
+	// Package main cannot be imported. A test result is kept only as long as the files that the test has read stay the
+	// same, so read them.
+	sources, err := filepath.Glob("../../cmd/zegel/*.go")
+	if err != nil || len(sources) == 0 {
+		return nil, fmt.Errorf("sources of the program: %v, %d found", err, len(sources))
+	}
+	for _, source := range sources {
+		if _, err := os.ReadFile(source); err != nil {
+			return nil, err
+		}
 	}
 	dir, err := os.MkdirTemp("", "zegel-e2e-town-")
 	if err != nil {
