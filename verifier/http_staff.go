@@ -100,6 +100,9 @@ func (v *Verifier) serveEvents(w http.ResponseWriter, r *http.Request, t *tenant
 	changed, done := v.Subscribe(id)
 	defer done()
 	s, err := v.peek(r, t, id)
+	if err == nil && s.State == Cancelled {
+		err = ErrNotFound
+	}
 	if err != nil {
 		v.missing(r, t, who, err)
 		v.fail(w, err)
@@ -152,6 +155,6 @@ func (v *Verifier) peek(r *http.Request, t *tenant, id string) (*Session, error)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.copy()
-	s.Claims = nil
+	s.Claims, s.Issuers = nil, nil
 	return s, nil
 }

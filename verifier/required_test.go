@@ -98,6 +98,13 @@ func requiredSessions(t *testing.T) {
 		s.want(late, map[string]any{"state": "expired", "outcome": nil, "claims": nil})
 
 		cancelled, a, form := prepare()
+		defer func() {
+			for _, path := range []string{"", "/events"} {
+				if status, _, _ := s.api(allToken, "GET", "/sessions/"+cancelled+path, ""); status != 404 {
+					t.Errorf("GET a cancelled session%s: %d", path, status)
+				}
+			}
+		}()
 		if status, _, _ := s.api(allToken, "DELETE", "/sessions/"+cancelled, ""); status != 204 {
 			t.Errorf("cancel: %d", status)
 		}
