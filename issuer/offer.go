@@ -49,7 +49,8 @@ type OfferStatus struct {
 	TxCode    bool      `json:"tx_code"`
 	Tries     int       `json:"tries"` // wrong transaction codes
 	ExpiresAt time.Time `json:"expires_at"`
-	// Event is what the wallet said afterwards: "", "credential_accepted" or "credential_failure".
+	// Event is what the wallet said afterwards: "", "credential_accepted", "credential_failure", or
+	// "credential_deleted" when the person did not want the card after seeing it; the card can then be revoked.
 	Event string `json:"event,omitempty"`
 	// CredentialIDs are the credentials that came of it.
 	CredentialIDs []string `json:"credential_ids,omitempty"`

@@ -40,7 +40,7 @@ func (p *Pages) page(route string, touch bool, h Handler) http.HandlerFunc {
 		if r.Method == http.MethodPost {
 			form, status := web.ReadForm(w, r, 8<<10)
 			if status != 0 {
-				p.Error(w, r, visit, http.StatusBadRequest, nil)
+				p.Error(w, r, visit, status, nil)
 				return
 			}
 			r.PostForm = form
@@ -109,7 +109,7 @@ func (p *Pages) Login(w http.ResponseWriter, r *http.Request) {
 	}
 	form, status := web.ReadForm(w, r, 4<<10)
 	if status != 0 {
-		p.Error(w, r, visit, http.StatusBadRequest, nil)
+		p.Error(w, r, visit, status, nil)
 		return
 	}
 	token := ""

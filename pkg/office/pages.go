@@ -253,9 +253,13 @@ func (p *Pages) Error(w http.ResponseWriter, r *http.Request, visit Visit, statu
 	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "30")
 	}
-	title := visit.T(fmt.Sprintf("office.error.title.%d", status))
+	words := status
+	if status == http.StatusRequestEntityTooLarge || status == http.StatusUnsupportedMediaType {
+		words = http.StatusBadRequest // to a person it is a form that is not correct
+	}
+	title := visit.T(fmt.Sprintf("office.error.title.%d", words))
 	p.Show(w, r, visit, Page{Name: "error", Title: title, Status: status,
-		Data: map[string]any{"Text": visit.T(fmt.Sprintf("office.error.text.%d", status), "id", id)}})
+		Data: map[string]any{"Text": visit.T(fmt.Sprintf("office.error.text.%d", words), "id", id)}})
 }
 
 // lang is the language of a page: asked for, remembered, or Dutch.

@@ -169,6 +169,13 @@ func TestRequired(t *testing.T) {
 				t.Errorf("control %v: %d", header, res.StatusCode)
 			}
 		}
+		// Of the right origin, but no form.
+		for contentType, body := range map[string]string{"application/json": "{}", "text/plain": "a=b"} {
+			res, page := s.do("POST", "/counter", body, with(fromUs, "Cookie", cookie, "Content-Type", contentType))
+			if res.StatusCode != http.StatusUnsupportedMediaType || !strings.Contains(page, "Dit formulier klopt niet") {
+				t.Errorf("%s: %d", contentType, res.StatusCode)
+			}
+		}
 		if res, _ := s.do("GET", "/counter", "", map[string]string{"Cookie": cookie}); res.StatusCode != 200 || s.changes != 3 {
 			t.Errorf("control: GET %d, %d changes", res.StatusCode, s.changes)
 		}

@@ -103,8 +103,12 @@ func (c *Client) get(ctx context.Context, uri string, limit int64) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	if res.Status != http.StatusOK {
+	switch {
+	case res.Status >= 500:
 		return nil, fmt.Errorf("%w: %q answered %d", ErrNetwork, uri, res.Status)
+	case res.Status != http.StatusOK:
+		// The connection works; what the offer points to is not there.
+		return nil, fmt.Errorf("%w: %q answered %d", ErrMalformed, uri, res.Status)
 	}
 	return res.Body, nil
 }
