@@ -7,7 +7,7 @@ GO ?= go
 .PHONY: town once test required bench vet build tools clean
 
 build: tools ## bin/zegel
-	$(GO) build -trimpath -o bin/zegel ./cmd/zegel
+	$(GO) build -o bin/zegel ./cmd/zegel
 
 town: build ## a small municipality on this machine
 	bin/zegel town
