@@ -41,7 +41,7 @@ type Credential struct {
 	Subject         string    `json:"subject,omitempty"`
 	Copies          int       `json:"copies"`
 	IssuedAt        time.Time `json:"issued_at"`
-	ExpiresAt       time.Time `json:"expires_at"` // the last day of the copy that lasts longest; each copy has its own
+	ExpiresAt       time.Time `json:"expires_at"`        // the last day of the copy that lasts longest; each copy has its own
 	State           string    `json:"state"`             // valid, suspended, revoked: as it stands on the chain
 	Height          int64     `json:"height,omitempty"`  // block of the last change
 	Pending         string    `json:"pending,omitempty"` // revoke, suspend or resume on its way to the chain
