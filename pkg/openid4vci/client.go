@@ -104,7 +104,7 @@ func (c *Client) get(ctx context.Context, uri string, limit int64) ([]byte, erro
 		return nil, err
 	}
 	switch {
-	case res.Status >= 500:
+	case res.Status >= 500, res.Status == http.StatusTooManyRequests:
 		return nil, fmt.Errorf("%w: %q answered %d", ErrNetwork, uri, res.Status)
 	case res.Status != http.StatusOK:
 		// The connection works; what the offer points to is not there.
