@@ -17,7 +17,6 @@ import (
 	"github.com/zegel-id/zegel/pkg/fetch"
 	"github.com/zegel-id/zegel/pkg/ledger"
 	"github.com/zegel-id/zegel/pkg/ledger/follow"
-	"github.com/zegel-id/zegel/pkg/trust"
 	"github.com/zegel-id/zegel/pkg/web"
 	"github.com/zegel-id/zegel/registry"
 	"github.com/zegel-id/zegel/verifier"
@@ -177,28 +176,7 @@ func (c *verifierStartCmd) Run(ctx context.Context, out *output) error {
 	}
 	cfg.Dev = c.Dev
 	cfg.TrustAnchors = append(cfg.TrustAnchors, c.TrustAnchors...)
-	foreign, err := loadAnchors(cfg.TrustAnchors)
-	if err != nil {
-		return err
-	}
 	return serve(ctx, out, c.Dev, cfg.Network, cfg.Dir, cfg.Listen, func(l *follow.Client, log *slog.Logger) (service, error) {
-		return verifier.Open(ctx, cfg, verifier.Deps{Ledger: l, Foreign: foreign, Now: time.Now, Logger: log})
+		return verifier.Open(ctx, cfg, verifier.Deps{Ledger: l, Now: time.Now, Logger: log})
 	})
-}
-
-// loadAnchors reads the files of --trust-anchor.
-func loadAnchors(paths []string) ([]trust.Anchor, error) {
-	var all []trust.Anchor
-	for _, path := range paths {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return nil, err
-		}
-		anchors, err := trust.ParseForeign(data)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		all = append(all, anchors...)
-	}
-	return all, nil
 }

@@ -134,19 +134,11 @@ func (s *session) secret(prompt string) (string, error) {
 }
 
 func (s *session) options() (wallet.Options, error) {
-	o := wallet.Options{Dir: s.Store, Now: time.Now, Lang: s.Lang}
-	for _, path := range s.TrustAnchor {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return o, &usageError{fmt.Sprintf("trust anchor: %v", err)}
-		}
-		anchors, err := trust.ParseForeign(data)
-		if err != nil {
-			return o, &usageError{fmt.Sprintf("%s: %v", path, err)}
-		}
-		o.Foreign = append(o.Foreign, anchors...)
+	foreign, err := trust.ReadForeign(s.TrustAnchor)
+	if err != nil {
+		return wallet.Options{}, &usageError{err.Error()}
 	}
-	return o, nil
+	return wallet.Options{Dir: s.Store, Now: time.Now, Lang: s.Lang, Foreign: foreign}, nil
 }
 
 // open unlocks the wallet for one command.

@@ -5,7 +5,25 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"os"
 )
+
+// ReadForeign reads PEM files with [ParseForeign].
+func ReadForeign(paths []string) ([]Anchor, error) {
+	var all []Anchor
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("trust anchor: %w", err)
+		}
+		anchors, err := ParseForeign(data)
+		if err != nil {
+			return nil, fmt.Errorf("%q: %w", path, err)
+		}
+		all = append(all, anchors...)
+	}
+	return all, nil
+}
 
 // ParseForeign reads anchors of foreign parties from PEM, as the option --trust-anchor gives them. They count for every
 // use and type while the certificate is valid.

@@ -24,7 +24,6 @@ import (
 	"github.com/zegel-id/zegel/pkg/fetch"
 	"github.com/zegel-id/zegel/pkg/ledger"
 	"github.com/zegel-id/zegel/pkg/ledger/follow"
-	"github.com/zegel-id/zegel/pkg/trust"
 	"github.com/zegel-id/zegel/pkg/web"
 	"github.com/zegel-id/zegel/registry"
 	"github.com/zegel-id/zegel/verifier"
@@ -233,25 +232,13 @@ func (t *Town) submit(ctx context.Context, tx *ledger.Tx) error {
 }
 
 func (t *Town) openServices(ctx context.Context, origin string) error {
-	var foreign []trust.Anchor
-	for _, path := range t.opts.TrustAnchors {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		anchors, err := trust.ParseForeign(data)
-		if err != nil {
-			return fmt.Errorf("%q: %w", path, err)
-		}
-		foreign = append(foreign, anchors...)
-	}
 	var err error
 	t.issuer, err = issuer.Open(ctx, t.papers.issuerConfig(), issuer.Deps{Ledger: t.follower, Now: t.opts.Now, Logger: t.opts.Logger})
 	if err != nil {
 		return fmt.Errorf("issuer: %w", err)
 	}
 	t.verifier, err = verifier.Open(ctx, t.papers.verifierConfig(t.opts.TrustAnchors), verifier.Deps{
-		Ledger: t.follower, Foreign: foreign, Now: t.opts.Now, Logger: t.opts.Logger,
+		Ledger: t.follower, Now: t.opts.Now, Logger: t.opts.Logger,
 	})
 	if err != nil {
 		return fmt.Errorf("verifier: %w", err)
