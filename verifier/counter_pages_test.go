@@ -175,6 +175,18 @@ func TestCounterClearsItself(t *testing.T) {
 	if !green() {
 		t.Fatal("control: not green")
 	}
+	named := func() bool {
+		_, body, _ := s.do(c, "GET", "/counter/check/"+id, nil)
+		return strings.Contains(body, "Uitgegeven door") && strings.Contains(body, "Gemeente Elders")
+	}
+	if !named() {
+		t.Error("the page does not say who issued the card")
+	}
+	defer func() {
+		if named() {
+			t.Error("the issuer stays when the values are gone")
+		}
+	}()
 	s.pass(50 * time.Second)
 	if _, body, _ := s.do(c, "POST", "/counter/check/"+id+"/keep", url.Values{}); !strings.Contains(body, ">1:00<") {
 		t.Error("keeping longer gave no time")

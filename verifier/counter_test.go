@@ -204,6 +204,7 @@ func (s *counterSite) accept(id string, claims any) {
 	now := s.clock()
 	s.set(id, func(x *Session) {
 		x.State, x.Outcome, x.Claims, x.AsOf, x.Height = Completed, Accepted, raw, now.Add(-2*time.Second), 48213
+		x.Issuers = []string{"Gemeente Elders"}
 	})
 }
 

@@ -248,7 +248,18 @@ func (v *Verifier) check(ctx context.Context, a *answering, token map[string][]s
 	if err := query.CheckAll(token); err != nil {
 		return nil, &credential.Error{Category: credential.QueryUnsatisfied, Err: err}
 	}
-	needed := query.Needed(token)
+	// Every credential is checked once; which of them count follows from the sets.
+	checked := map[string][]*credential.Presentation{}
+	failed := map[string]error{}
+	needed, bad := query.Needed(token, func(id string) bool {
+		if checked[id] == nil && failed[id] == nil {
+			checked[id], failed[id] = v.present(ctx, a, query.ByID(id), token[id])
+		}
+		return failed[id] == nil
+	})
+	if bad != "" {
+		return nil, failed[bad]
+	}
 	claims := map[string]any{}
 	var asOf time.Time
 	registered := false
@@ -259,13 +270,7 @@ func (v *Verifier) check(ctx context.Context, a *answering, token map[string][]s
 			continue
 		}
 		var kept []map[string]any
-		for _, compact := range token[q.ID] {
-			p, err := v.validator.Present(ctx, compact, credential.Expect{
-				Nonce: a.want.Nonce, Audience: a.id, Unbound: !q.Bound(), Query: q.CheckOne,
-			})
-			if err != nil {
-				return nil, err
-			}
+		for _, p := range checked[q.ID] {
 			registered = registered || p.Issuer.Registered
 			if !slices.Contains(issuers, p.Issuer.Name) {
 				issuers = append(issuers, p.Issuer.Name)
@@ -276,11 +281,9 @@ func (v *Verifier) check(ctx context.Context, a *answering, token map[string][]s
 			// More than was asked ends here: it is never stored, logged or shown.
 			kept = append(kept, q.Filter(&p.Credential))
 		}
-		switch {
-		case len(kept) == 0:
-		case q.Multiple:
+		if q.Multiple {
 			claims[q.ID] = kept
-		default:
+		} else {
 			claims[q.ID] = kept[0]
 		}
 	}
@@ -301,6 +304,21 @@ func (v *Verifier) check(ctx context.Context, a *answering, token map[string][]s
 		return nil, fmt.Errorf("claims: %v", err)
 	}
 	return e, nil
+}
+
+// present validates what was sent for one credential query.
+func (v *Verifier) present(ctx context.Context, a *answering, q *openid4vp.CredentialQuery, sent []string) ([]*credential.Presentation, error) {
+	var all []*credential.Presentation
+	for _, compact := range sent {
+		p, err := v.validator.Present(ctx, compact, credential.Expect{
+			Nonce: a.want.Nonce, Audience: a.id, Unbound: !q.Bound(), Query: q.CheckOne,
+		})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	return all, nil
 }
 
 // undetermined are the categories that say that it cannot be told, not that it is not so.

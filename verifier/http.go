@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/gorilla/mux"
 
@@ -55,24 +54,19 @@ var openAPI []byte
 // /healthz, /readyz, /metrics and /openapi.json from it.
 func (v *Verifier) Handler() http.Handler {
 	r := mux.NewRouter()
-	allowed := map[string][]string{}
 	for _, route := range v.routes() {
-		allowed[route.path] = append(allowed[route.path], route.method)
 		r.HandleFunc(route.path, func(w http.ResponseWriter, req *http.Request) {
 			web.Route(req, route.path)
 			route.serve(w, req)
 		}).Methods(route.method)
 	}
-	for path, methods := range allowed {
-		r.HandleFunc(path, func(w http.ResponseWriter, req *http.Request) {
-			web.Route(req, path)
-			w.Header().Set("Allow", strings.Join(methods, ", "))
-			web.Problem{Title: "Method not allowed", Status: http.StatusMethodNotAllowed}.Write(w)
-		})
-	}
 	v.counterRoutes(r)
 	r.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		web.Problem{Title: "Not found", Status: http.StatusNotFound}.Write(w)
+	})
+	r.MethodNotAllowedHandler = web.MethodNotAllowed(func(q *http.Request) bool {
+		var match mux.RouteMatch
+		return r.Match(q, &match) && match.MatchErr == nil
 	})
 	return r
 }

@@ -122,6 +122,28 @@ func requiredAnswers(t *testing.T) {
 		if diff := cmp.Diff(any([]any{"Gemeente Voorbeeldstad"}), m["issuers"]); diff != "" {
 			t.Error(diff)
 		}
+		if status, _, _ := s.api(allToken, "DELETE", "/sessions/"+id, ""); status != 204 {
+			t.Fatalf("wipe: %d", status)
+		}
+		s.want(id, map[string]any{"outcome": "accepted", "claims": nil, "issuers": nil})
+	})
+	t.Run("DCQL-09/an option that fails leaves the next", func(t *testing.T) {
+		one := `{"id":%q,"format":"dc+sd-jwt","meta":{"vct_values":["urn:zegel:personal-data:1"]},"claims":[{"path":[%q]}]}`
+		two := fmt.Sprintf(one, "a", "given_name") + "," + fmt.Sprintf(one, "b", "family_name")
+		for sets, want := range map[string]map[string]any{
+			`[{"options":[["a"],["b"]]}]`: {"outcome": "accepted", "claims": map[string]any{"b": map[string]any{"family_name": "Proefpersoon"}}},
+			`[{"options":[["a"]]}]`:       {"outcome": "rejected", "category": "revoked", "claims": nil},
+			`[{"options":[["a","b"]]}]`:   {"outcome": "rejected", "category": "revoked", "claims": nil},
+		} {
+			s := newSite(t)
+			id, link := s.create(`{"dcql_query":{"credentials":[` + two + `],"credential_sets":` + sets + `}}`)
+			a := s.wallet(link)
+			s.post(a.Request.ResponseURI, s.form(a, map[string][]string{
+				"a": {s.present(a, s.issue(statusOf(2, listURI)), []path{{"given_name"}})},
+				"b": {s.present(a, s.issue(nil), []path{{"family_name"}})},
+			}))
+			s.want(id, want)
+		}
 	})
 	t.Run("DCQL-10", func(t *testing.T) {
 		s := newSite(t)

@@ -108,6 +108,9 @@ func requiredSessions(t *testing.T) {
 		if status, _, _ := s.api(allToken, "DELETE", "/sessions/"+cancelled, ""); status != 204 {
 			t.Errorf("cancel: %d", status)
 		}
+		if status, _, _ := s.api(allToken, "DELETE", "/sessions/"+cancelled, ""); status != 404 {
+			t.Errorf("cancel again: %d", status)
+		}
 		gone("cancelled", a.Request.ResponseURI, form)
 		if status, _, _ := s.api(allToken, "GET", "/sessions/"+cancelled, ""); status != 404 {
 			t.Errorf("cancelled session: %d", status)

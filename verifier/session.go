@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -209,10 +210,13 @@ func (t *tenant) newSession(req SessionRequest) (*live, error) {
 			return nil, fmt.Errorf("%w: preset %.40q", ErrInvalid, req.Preset)
 		}
 		s.Query, s.Purpose = p.Query, p.Purpose
+	case req.DCQLQuery == nil:
+		return nil, fmt.Errorf("%w: preset or dcql_query is missing", ErrInvalid)
 	default:
 		var err error
 		if s.Query, err = openid4vp.ParseDCQL(req.DCQLQuery); err != nil {
-			return nil, fmt.Errorf("%w: dcql_query: %v", ErrInvalid, err)
+			// The kind of the error is the wallet's; the staff's is ErrInvalid.
+			return nil, fmt.Errorf("%w: dcql_query: %s", ErrInvalid, strings.TrimPrefix(err.Error(), openid4vp.ErrRequestMalformed.Error()+": "))
 		}
 		for _, c := range s.Query.Credentials {
 			if c.Format != openid4vp.FormatSDJWT {
@@ -366,6 +370,9 @@ func (v *Verifier) Clear(ctx context.Context, tenantID, staffName, id string) er
 	err := v.Cancel(ctx, tenantID, staffName, id)
 	if !errors.Is(err, ErrEnded) {
 		return err
+	}
+	if s, err := v.Session(ctx, tenantID, id); err != nil || s.State == Cancelled {
+		return ErrNotFound // a cancelled session is gone (one answer for all that is not there)
 	}
 	return v.forget(ctx, tenantID, handleOf(id), staffName)
 }

@@ -24,6 +24,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/zegel-id/zegel/pkg/did"
 	"github.com/zegel-id/zegel/pkg/jose"
 	"github.com/zegel-id/zegel/pkg/ledger"
@@ -351,7 +353,7 @@ func (s *site) want(id string, pairs map[string]any) map[string]any {
 	s.Helper()
 	m := s.result(id)
 	for name, v := range pairs {
-		if m[name] != v {
+		if !cmp.Equal(m[name], v) {
 			s.Errorf("%s is %v, want %v in %v", name, m[name], v, m)
 		}
 	}

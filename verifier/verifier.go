@@ -82,7 +82,7 @@ var _ Ledger = (*follow.Client)(nil)
 // Deps are the live parts that the configuration does not name.
 type Deps struct {
 	Ledger  Ledger
-	Foreign []trust.Anchor // parsed TrustAnchors
+	Foreign []trust.Anchor // beside those of Config.TrustAnchors; may be nil
 	Now     func() time.Time
 	// Elapsed is the time since some fixed moment, by a clock that nobody sets; default: since Open. Sessions live by it.
 	Elapsed func() time.Duration
@@ -176,7 +176,11 @@ func Open(ctx context.Context, cfg Config, deps Deps) (*Verifier, error) {
 		}
 		v.tenants[t.ID] = t
 	}
-	v.trust = &trust.Policy{Source: deps.Ledger, DIDs: did.NewRegistry(deps.Ledger), Foreign: deps.Foreign}
+	foreign, err := trust.ReadForeign(cfg.TrustAnchors)
+	if err != nil {
+		return nil, fmt.Errorf("setting trust_anchors: %w", err)
+	}
+	v.trust = &trust.Policy{Source: deps.Ledger, DIDs: did.NewRegistry(deps.Ledger), Foreign: append(foreign, deps.Foreign...)}
 	v.lists = &statuslist.Client{Fetch: &fetch.Client{Loopback: cfg.Dev}, Now: v.now}
 	v.validator = &credential.Validator{Trust: v.trust, Status: v.status, Now: v.now}
 

@@ -3,6 +3,7 @@ package verifier
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -207,6 +208,13 @@ func TestStaffAPI(t *testing.T) {
 	} {
 		if status, m, _ := s.api(allToken, "POST", "/sessions", body); status != want {
 			t.Errorf("%.60s: %d %v", body, status, m)
+		}
+	}
+	for body, want := range map[string]string{
+		`{}`: "preset or dcql_query is missing", `{"dcql_query":{}}`: "dcql_query: query for 0 credentials",
+	} {
+		if _, m, _ := s.api(allToken, "POST", "/sessions", body); !strings.Contains(fmt.Sprint(m["detail"]), want) || strings.Contains(fmt.Sprint(m), "request_malformed") {
+			t.Errorf("%s: %v", body, m)
 		}
 	}
 	for _, c := range []struct {

@@ -279,19 +279,28 @@ func (q *DCQLQuery) CheckAll(token map[string][]string) error {
 	return nil
 }
 
-// Needed returns which query ids of an answer count: for each credential set the first option, in the verifier's order,
-// that the answer satisfies. What else was sent was not asked (Section 6.4.2) and is to be dropped unread.
-func (q *DCQLQuery) Needed(token map[string][]string) map[string]bool {
+// Needed returns which query ids of an answer that satisfies [DCQLQuery.CheckAll] count: for each credential set the first
+// option, in the verifier's order, whose credentials were all sent and are all good. What else was sent was not asked
+// (Section 6.4.2) and is to be dropped. If of a set only options with a bad credential were sent, bad is the query id of
+// one such credential; it is "" if all is well.
+func (q *DCQLQuery) Needed(token map[string][]string, good func(id string) bool) (needed map[string]bool, bad string) {
 	has := func(id string) bool { return len(token[id]) > 0 }
-	needed := map[string]bool{}
+	needed = map[string]bool{}
 	for _, s := range q.sets() {
-		if i := slices.IndexFunc(s.Options, func(option []string) bool { return all(option, has) }); i >= 0 {
-			for _, id := range s.Options[i] {
-				needed[id] = true
-			}
+		sent := slices.IndexFunc(s.Options, func(option []string) bool { return all(option, has) })
+		if sent < 0 {
+			continue
+		}
+		i := slices.IndexFunc(s.Options, func(option []string) bool { return all(option, has) && all(option, good) })
+		if i < 0 {
+			worst := slices.IndexFunc(s.Options[sent], func(id string) bool { return !good(id) })
+			return nil, s.Options[sent][worst]
+		}
+		for _, id := range s.Options[i] {
+			needed[id] = true
 		}
 	}
-	return needed
+	return needed, ""
 }
 
 // Filter returns only the claims of c that the credential query asks for (row DCQL-09).
