@@ -36,6 +36,18 @@ var (
 	ErrTooLarge = errors.New("too large")
 )
 
+// Reason returns the text of an error of this package without the words of its kind, for callers that have kinds of their
+// own.
+func Reason(err error) string {
+	text := err.Error()
+	for _, kind := range []error{ErrRefused, ErrNetwork, ErrTooLarge} {
+		if errors.Is(err, kind) {
+			return strings.TrimPrefix(text, kind.Error()+": ")
+		}
+	}
+	return text
+}
+
 // Limits of the error contract.
 const (
 	ConnectTimeout = 5 * time.Second

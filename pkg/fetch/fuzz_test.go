@@ -3,8 +3,16 @@ package fetch
 import (
 	"errors"
 	"net/url"
+	"strings"
 	"testing"
 )
+
+func TestReason(t *testing.T) {
+	err := (&Client{}).Check("http://zegel.example.org/")
+	if !errors.Is(err, ErrRefused) || Reason(err) == "" || strings.Contains(Reason(err), ErrRefused.Error()) {
+		t.Errorf("%v: %q", err, Reason(err))
+	}
+}
 
 func FuzzCheck(f *testing.F) {
 	for _, s := range []string{"https://zegel.example.org/x?y=z", "http://localhost:1/", "https://user@host/", "https://host/#f", "//host", "https://", "javascript:x", "https://[::1]:8/"} {

@@ -118,11 +118,11 @@ func (c *Client) do(ctx context.Context, r fetch.Request) (*fetch.Response, erro
 	res, err := c.Fetch.Do(ctx, r)
 	switch {
 	case errors.Is(err, fetch.ErrRefused):
-		return nil, fmt.Errorf("%w: %v", ErrEndpointRefused, err)
+		return nil, fmt.Errorf("%w: %s", ErrEndpointRefused, fetch.Reason(err))
 	case errors.Is(err, fetch.ErrTooLarge):
-		return nil, fmt.Errorf("%w: %v", ErrMalformed, err)
+		return nil, fmt.Errorf("%w: too large: %s", ErrMalformed, fetch.Reason(err))
 	case err != nil:
-		return nil, fmt.Errorf("%w: %v", ErrNetwork, err)
+		return nil, fmt.Errorf("%w: %s", ErrNetwork, fetch.Reason(err))
 	case res.Status >= 300 && res.Status < 400:
 		return nil, fmt.Errorf("%w: %q answered with a redirect", ErrEndpointRefused, r.URL)
 	}

@@ -280,6 +280,19 @@ func requiredAnswers(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	metadata := "/.well-known/" + WellKnownIssuer + "/deep/issuer"
+	for status, want := range map[int]error{500: ErrNetwork, 429: ErrNetwork, 404: ErrMalformed, 400: ErrMalformed} {
+		whole := s.handle[metadata]
+		s.handle[metadata] = func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(status) }
+		if _, err := c.Open(t.Context(), s.offer().Link()); !errors.Is(err, want) {
+			t.Errorf("metadata, %d: %v", status, err)
+		}
+		if whole == nil {
+			delete(s.handle, metadata)
+		} else {
+			s.handle[metadata] = whole
+		}
+	}
 	for status, want := range map[int]error{500: ErrNetwork, 429: ErrNetwork, 404: ErrMalformed} {
 		s.handle["/credential"] = func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(status) }
 		if _, err := c.Request(t.Context(), o, g, "card", keysFor(t, 1)); !errors.Is(err, want) {

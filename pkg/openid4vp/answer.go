@@ -28,7 +28,7 @@ func (c *Client) Answer(ctx context.Context, a *Asked, token map[string][]string
 		return "", false, err
 	}
 	if err := c.Fetch.Check(a.Request.ResponseURI); err != nil {
-		return "", false, fmt.Errorf("%w: response_uri: %v", ErrEndpointRefused, err)
+		return "", false, fmt.Errorf("%w: response_uri: %s", ErrEndpointRefused, fetch.Reason(err))
 	}
 	body, err := c.post(ctx, a.Request.ResponseURI, form)
 	if err != nil {
@@ -97,7 +97,7 @@ func (c *Client) post(ctx context.Context, uri string, form url.Values) ([]byte,
 		Limit:       maxReply,
 	})
 	if errors.Is(err, fetch.ErrTooLarge) {
-		return nil, fmt.Errorf("%w: %v", ErrNetwork, err)
+		return nil, fmt.Errorf("%w: the reply is too large: %s", ErrNetwork, fetch.Reason(err))
 	}
 	if err != nil {
 		return nil, category(err)
@@ -123,7 +123,7 @@ func (c *Client) redirect(body []byte) (string, error) {
 	// The response code may travel in the fragment, which never goes to a server.
 	address, _, _ := strings.Cut(reply.RedirectURI, "#")
 	if err := c.Fetch.Check(address); err != nil {
-		return "", fmt.Errorf("%w: redirect_uri: %v", ErrEndpointRefused, err)
+		return "", fmt.Errorf("%w: redirect_uri: %s", ErrEndpointRefused, fetch.Reason(err))
 	}
 	return reply.RedirectURI, nil
 }

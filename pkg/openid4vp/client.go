@@ -115,11 +115,11 @@ func (c *Client) fetch(ctx context.Context, requestURI, walletNonce string) (str
 func category(err error) error {
 	switch {
 	case errors.Is(err, fetch.ErrRefused):
-		return fmt.Errorf("%w: %v", ErrEndpointRefused, err)
+		return fmt.Errorf("%w: %s", ErrEndpointRefused, fetch.Reason(err))
 	case errors.Is(err, fetch.ErrTooLarge):
-		return fmt.Errorf("%w: %v", ErrRequestMalformed, err)
+		return fmt.Errorf("%w: too large: %s", ErrRequestMalformed, fetch.Reason(err))
 	}
-	return fmt.Errorf("%w: %v", ErrNetwork, err)
+	return fmt.Errorf("%w: %s", ErrNetwork, fetch.Reason(err))
 }
 
 // verify checks in an order in which nothing of the message counts before it is known who signed it.
