@@ -72,7 +72,7 @@ func (d *desk) fail(w http.ResponseWriter, r *http.Request, visit office.Visit, 
 		d.pages.Error(w, r, visit, http.StatusBadRequest, nil)
 	case errors.Is(err, ErrConflict):
 		d.pages.Error(w, r, visit, http.StatusConflict, nil)
-	case errors.Is(err, ErrUnavailable), errors.Is(err, office.ErrClosed):
+	case errors.Is(err, ErrUnavailable), office.IsStoreError(err):
 		d.i.log.Warn("desk", "error", err)
 		d.pages.Error(w, r, visit, http.StatusServiceUnavailable, nil)
 	default:

@@ -137,7 +137,7 @@ func (i *Issuer) answer(w http.ResponseWriter, staff bool, err error) {
 		problem = web.Problem{Title: "Bad request", Status: http.StatusBadRequest}
 	case errors.Is(err, ErrConflict):
 		problem = web.Problem{Title: "Conflict", Status: http.StatusConflict}
-	case errors.Is(err, ErrUnavailable), errors.Is(err, office.ErrClosed), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, ErrUnavailable), office.IsStoreError(err), errors.Is(err, context.DeadlineExceeded):
 		i.log.Warn("not available", "error", err)
 		retryAfter(w, 5)
 		web.Problem{Title: "Not available now", Status: http.StatusServiceUnavailable}.Write(w)

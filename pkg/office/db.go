@@ -15,11 +15,18 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite"
+	"modernc.org/sqlite"
 )
 
 // ErrClosed: the store was closed.
 var ErrClosed = errors.New("store is closed")
+
+// IsStoreError reports whether an error is the database's own: disk full, not readable, closed, locked too long. The
+// caller answers 503, since nothing was done and it may work later.
+func IsStoreError(err error) bool {
+	var own *sqlite.Error
+	return errors.As(err, &own) || errors.Is(err, ErrClosed) || errors.Is(err, sql.ErrConnDone)
+}
 
 // Writers that share one commit, at most; and how often the journal is emptied, so that what was deleted leaves the disk.
 const (
