@@ -143,6 +143,9 @@ func TestInterface(t *testing.T) {
 				t.Errorf("%.80s: status %d, want %d: %.200s", path, status, want, body)
 			}
 		}
+		if resp, err := http.Get(srv.URL + "/v1/tx"); err != nil || resp.Body.Close() != nil || resp.Header.Get("Allow") != "POST" {
+			t.Errorf("GET of a route for writing: %v, Allow %q", err, resp.Header.Get("Allow"))
+		}
 		for media, want := range map[string]int{"application/json": 415, "": 415, "application/cose; x=1": 400} {
 			resp, err := http.Post(srv.URL+"/v1/tx", media, strings.NewReader("x"))
 			if err != nil {

@@ -21,6 +21,15 @@ import (
 
 var quiet = slog.New(slog.DiscardHandler)
 
+// TestLinksStayWhole: a link in a reply is copied by people.
+func TestLinksStayWhole(t *testing.T) {
+	w := httptest.NewRecorder()
+	WriteJSON(w, http.StatusOK, map[string]string{"link": "openid4vp://?client_id=a&request_uri=b"})
+	if !strings.Contains(w.Body.String(), `"openid4vp://?client_id=a&request_uri=b"`) {
+		t.Errorf("%s", w.Body)
+	}
+}
+
 // echo reads a body as the services do.
 func echo() http.Handler {
 	mux := http.NewServeMux()
