@@ -11,8 +11,7 @@ import (
 	"time"
 
 	abci "github.com/cometbft/cometbft/abci/types"
-
-	"github.com/zegel-id/zegel/pkg/did"
+	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
 )
 
 // appVersion changes with the rules of consensus.
@@ -50,6 +49,9 @@ type outcome struct {
 	writes  map[string][]byte
 	results []*refusal // nil: it has its effect
 	hashes  [][sha256.Size]byte
+
+	validators []abci.ValidatorUpdate
+	params     *cmtproto.ConsensusParams // nil: they stay
 }
 
 func newApp(state *State, log *slog.Logger, now func() time.Time) (*App, error) {
@@ -142,7 +144,7 @@ func (a *App) CheckTx(_ context.Context, req *abci.RequestCheckTx) (*abci.Respon
 // PrepareProposal makes a block of the waiting transactions that have an effect, in their order.
 func (a *App) PrepareProposal(_ context.Context, req *abci.RequestPrepareProposal) (*abci.ResponsePrepareProposal, error) {
 	b := a.block(req.Height, req.Time)
-	o := a.begin(b)
+	o := a.begin(b, req.Misbehavior)
 	out := &outcome{height: req.Height, time: req.Time}
 	txs := make([][]byte, 0, len(req.Txs))
 	var size int64
@@ -164,14 +166,16 @@ func (a *App) PrepareProposal(_ context.Context, req *abci.RequestPrepareProposa
 		txs = append(txs, raw)
 		out.results, out.hashes = append(out.results, nil), append(out.hashes, t.hash)
 	}
-	out.name, out.writes = blockName(req.Height, req.Time, txs), o.writes
-	a.last = out
+	out.name = blockName(req.Height, req.Time, req.Misbehavior, txs)
+	if err := a.end(out, o, b); err != nil {
+		return nil, err
+	}
 	return &abci.ResponsePrepareProposal{Txs: txs}, nil
 }
 
 // ProcessProposal refuses a block in which any transaction has no effect.
 func (a *App) ProcessProposal(_ context.Context, req *abci.RequestProcessProposal) (*abci.ResponseProcessProposal, error) {
-	out, err := a.run(req.Height, req.Time, req.Txs)
+	out, err := a.run(req.Height, req.Time, req.Misbehavior, req.Txs)
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +193,7 @@ func (a *App) FinalizeBlock(_ context.Context, req *abci.RequestFinalizeBlock) (
 	if next := a.state.snapshot().height + 1; req.Height != next {
 		return nil, fmt.Errorf("block %d, the state waits for %d", req.Height, next)
 	}
-	out, err := a.run(req.Height, req.Time, req.Txs)
+	out, err := a.run(req.Height, req.Time, req.Misbehavior, req.Txs)
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +207,7 @@ func (a *App) FinalizeBlock(_ context.Context, req *abci.RequestFinalizeBlock) (
 		return nil, err
 	}
 	a.staged = out
-	res := &abci.ResponseFinalizeBlock{AppHash: root}
+	res := &abci.ResponseFinalizeBlock{AppHash: root, ValidatorUpdates: out.validators, ConsensusParamUpdates: out.params}
 	for _, r := range out.results {
 		x := &abci.ExecTxResult{}
 		if r != nil {
@@ -232,23 +236,33 @@ func (a *App) Commit(context.Context, *abci.RequestCommit) (*abci.ResponseCommit
 }
 
 // begin starts a block on the newest state.
-func (a *App) begin(b *block) *overlay {
+func (a *App) begin(b *block, evidence []abci.Misbehavior) *overlay {
 	o := a.base()
-	if b.height == 1 {
-		// The first block changes the root, so that the one that signs its state follows at once.
-		o.store([]byte(keyBorn), b.seconds())
-	}
+	stir(o, b)
+	punish(o, b, evidence)
 	return o
 }
 
+// end completes the outcome of a block and remembers it.
+func (a *App) end(out *outcome, o *overlay, b *block) error {
+	before := a.base()
+	out.validators, out.params = turn(before, o, b), paramUpdates(before, o)
+	if o.failed != nil {
+		return o.failed
+	}
+	out.writes = o.writes
+	a.last = out
+	return nil
+}
+
 // run executes a block's transactions in order.
-func (a *App) run(height int64, t time.Time, txs [][]byte) (*outcome, error) {
-	name := blockName(height, t, txs)
+func (a *App) run(height int64, t time.Time, evidence []abci.Misbehavior, txs [][]byte) (*outcome, error) {
+	name := blockName(height, t, evidence, txs)
 	if a.last != nil && a.last.name == name {
 		return a.last, nil
 	}
 	b := a.block(height, t)
-	o := a.begin(b)
+	o := a.begin(b, evidence)
 	out := &outcome{name: name, height: height, time: t}
 	for _, raw := range txs {
 		tx, r := a.txs.decode(raw)
@@ -260,18 +274,21 @@ func (a *App) run(height int64, t time.Time, txs [][]byte) (*outcome, error) {
 		}
 		out.results, out.hashes = append(out.results, r), append(out.hashes, sha256.Sum256(raw))
 	}
-	out.writes = o.writes
-	a.last = out
-	return out, nil
+	return out, a.end(out, o, b)
 }
 
-func blockName(height int64, t time.Time, txs [][]byte) [sha256.Size]byte {
+func blockName(height int64, t time.Time, evidence []abci.Misbehavior, txs [][]byte) [sha256.Size]byte {
 	h := sha256.New()
 	var head []byte
 	head = binary.BigEndian.AppendUint64(head, uint64(height))
 	head = binary.BigEndian.AppendUint64(head, uint64(t.Unix()))
 	head = binary.BigEndian.AppendUint64(head, uint64(t.Nanosecond()))
+	head = binary.BigEndian.AppendUint64(head, uint64(len(evidence)))
 	h.Write(head)
+	for i := range evidence {
+		e := &evidence[i]
+		fmt.Fprintf(h, "%d %x %d\n", e.Type, e.Validator.Address, e.Height)
+	}
 	for _, raw := range txs {
 		sum := sha256.Sum256(raw)
 		h.Write(sum[:])
@@ -309,9 +326,6 @@ func (a *App) used(raw []byte) (uint64, bool) {
 	n := newOverlay(a.state.snapshot()).sequence(t.Sender).N
 	return n, n >= t.Sequence
 }
-
-// members returns who governs, in the newest block.
-func (a *App) members() []did.DID { return newOverlay(a.state.snapshot()).members() }
 
 // changedKeys returns the keys of writes that mirrors follow.
 func changedKeys(writes map[string][]byte) []string {

@@ -100,7 +100,11 @@ func apply(o *overlay, t *transaction, b *block, cheap gate) *refusal {
 		return refuse(ledger.BadSignature, "%v", err)
 	}
 	work := newOverlay(o)
-	if r := act(work, t, b); r != nil {
+	r = halted(work, t, b)
+	if r == nil {
+		r = act(work, t, b)
+	}
+	if r != nil {
 		o.fail(work.failed)
 		return r
 	}
@@ -189,6 +193,20 @@ func act(o *overlay, t *transaction, b *block) *refusal {
 		return createList(o, t, b)
 	case ledger.SetStatus:
 		return setStatus(o, t, b)
+	case ledger.RetireList:
+		return retireList(o, t, b)
+	case ledger.RecoverDID:
+		return recoverDID(o, t, b)
+	case ledger.Propose:
+		return propose(o, t, b)
+	case ledger.Vote:
+		return vote(o, t, b)
+	case ledger.Cancel:
+		return cancel(o, t, b)
+	case ledger.Execute:
+		return execute(o, t, b)
+	case ledger.CallStop:
+		return callStop(o, t, b)
 	}
 	return refuse(ledger.Malformed, "kind %q", t.Kind)
 }

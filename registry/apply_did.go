@@ -9,10 +9,6 @@ import (
 	"github.com/zegel-id/zegel/pkg/ledger"
 )
 
-// maxGuests is how many DIDs may stand on the chain that no member vouched for, by creating or accrediting them.
-// Beyond it only members create DIDs, so that strangers cannot fill the state.
-const maxGuests = 256
-
 // createDID takes a first record, from the new DID itself or from a member that brings in an organisation.
 func createDID(o *overlay, t *transaction, b *block) *refusal {
 	id, r := putFirst(o, t.DID, b)
@@ -20,8 +16,10 @@ func createDID(o *overlay, t *transaction, b *block) *refusal {
 		return r
 	}
 	if id == t.Sender {
+		// So many DIDs may stand on the chain that no member vouched for, by creating or accrediting them. Beyond it only
+		// members create DIDs, so that strangers cannot fill the state.
 		n := o.guests() + 1
-		if n > maxGuests {
+		if n > uint64(o.parameters().Guests) {
 			return refuse(ledger.Policy, "there are %d organisations that no member vouched for; ask a member to create the DID", n-1)
 		}
 		o.store([]byte(keyGuests), n)

@@ -12,7 +12,6 @@ import (
 // Limits of status lists.
 const (
 	maxListSize = 2 << 20 // bytes of one list: 16 million cards of one bit
-	maxLists    = 4096    // of the network, since mirrors follow them all
 	maxLifetime = 20 * 366 * 24 * 60 * 60
 )
 
@@ -42,7 +41,7 @@ func createList(o *overlay, t *transaction, b *block) *refusal {
 		return refuse(ledger.Conflict, "list %q exists", m.URI)
 	}
 	x := o.index()
-	if len(x.Lists) >= maxLists {
+	if int64(len(x.Lists)) >= o.parameters().Lists { // mirrors follow them all
 		return refuse(ledger.TooLarge, "the network has %d lists", len(x.Lists))
 	}
 	at, _ := slices.BinarySearch(x.Lists, m.URI)

@@ -206,7 +206,7 @@ func TestGuests(t *testing.T) {
 	m := w.members[0]
 	var guests []*party
 	var txs [][]byte
-	for i := range maxGuests {
+	for i := range defaultParameters().Guests {
 		p := newParty(t, fmt.Sprintf("guest-%d", i))
 		guests, txs = append(guests, p), append(txs, p.sign(t, ledger.Tx{Kind: ledger.CreateDID, DID: &p.record}))
 	}
@@ -388,7 +388,7 @@ func TestGenesis(t *testing.T) {
 	for name, change := range map[string]func(g *Genesis){
 		"no member":       func(g *Genesis) { g.Members = nil },
 		"a member twice":  func(g *Genesis) { g.Members = append(g.Members, g.Members[0]) },
-		"a broken member": func(g *Genesis) { g.Members[0].NextKeyHash = nil },
+		"a broken member": func(g *Genesis) { g.Members[0].Record.NextKeyHash = nil },
 		"a broken anchor": func(g *Genesis) { g.Anchors = []ledger.Anchor{{ID: "x"}} },
 		"no network":      func(g *Genesis) { g.Network = "" },
 		"no chain id":     func(g *Genesis) { g.ChainID = "" },

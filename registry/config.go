@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -124,7 +126,8 @@ func cometConfig(dir string, s *settings) *cfg.Config {
 	return c
 }
 
-// Init writes a new single-validator network into dir: keys, genesis, config. It refuses a directory that has one.
+// Init writes a new network with one validator, which its first member runs, into dir: keys, genesis, config. It refuses
+// a directory that has one.
 func Init(dir string, g Genesis) error {
 	if _, err := os.Stat(dir); err == nil {
 		return fmt.Errorf("%q exists", dir)
@@ -153,7 +156,9 @@ func Init(dir string, g Genesis) error {
 	if err := os.WriteFile(filepath.Join(made, configFile), []byte(settingsText), 0o600); err != nil {
 		return err
 	}
-	doc, err := g.document(signer.Key.PubKey.(ed25519.PubKey))
+	g.Members = slices.Clone(g.Members)
+	g.Members[0].Validator = signer.Key.PubKey.Bytes()
+	doc, err := g.document(time.Now())
 	if err != nil {
 		return err
 	}
@@ -174,22 +179,23 @@ func (g *Genesis) check() error {
 	return g.write(newOverlay(&snapshot{}), b)
 }
 
-func (g *Genesis) document(validator ed25519.PubKey) (*types.GenesisDoc, error) {
+// document is CometBFT's genesis file.
+func (g *Genesis) document(now time.Time) (*types.GenesisDoc, error) {
 	state, err := g.encode()
 	if err != nil {
 		return nil, err
 	}
-	params := types.DefaultConsensusParams()
-	params.Block.MaxBytes = 2 << 20
-	params.Evidence.MaxAgeDuration = 30 * 24 * time.Hour
-	params.Evidence.MaxAgeNumBlocks = 30 * 24 * 60 * 3 // at three heartbeats a minute
-	params.Version.App = appVersion
 	doc := &types.GenesisDoc{
-		GenesisTime:     time.Now().UTC(),
-		ChainID:         g.ChainID,
-		ConsensusParams: params,
-		Validators:      []types.GenesisValidator{{Address: validator.Address(), PubKey: validator, Power: 10, Name: "1"}},
-		AppState:        state,
+		GenesisTime: now.UTC(), ChainID: g.ChainID, ConsensusParams: engineParams(defaultParameters()), AppState: state,
+	}
+	for i, m := range g.Members {
+		if len(m.Validator) == 0 {
+			continue
+		}
+		key := ed25519.PubKey(m.Validator)
+		doc.Validators = append(doc.Validators, types.GenesisValidator{
+			Address: key.Address(), PubKey: key, Power: validatorPower, Name: strconv.Itoa(i + 1),
+		})
 	}
 	return doc, doc.ValidateAndComplete()
 }

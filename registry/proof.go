@@ -126,9 +126,8 @@ func (n *Node) path(s *snapshot, from, to int64) ([][]byte, error) {
 	if _, err := n.light(from); err != nil {
 		return nil, err
 	}
-	var turns []int64
 	o := newOverlay(s)
-	o.load([]byte(keyTurns), &turns)
+	turns := o.turns()
 	if o.failed != nil {
 		return nil, o.failed
 	}

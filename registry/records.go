@@ -3,6 +3,7 @@ package registry
 import (
 	"encoding/binary"
 	"slices"
+	"strings"
 
 	"github.com/zegel-id/zegel/pkg/did"
 	"github.com/zegel-id/zegel/pkg/ledger"
@@ -10,12 +11,11 @@ import (
 
 // Keys of what only the nodes read. The public ones are in pkg/ledger; these begin with a byte that none of those has.
 const (
-	keyChain   = "\xffchain"   // chainRecord
-	keyMembers = "\xffmembers" // []did.DID, sorted
-	keyBorn    = "\xffborn"    // time of the first block
-	keyGuests  = "\xffguests"  // how many DIDs nobody vouched for
-	keyTurns   = "\xffturns"   // []int64, heights whose validator set is not the one before
-	chunkKind  = "\xfe"
+	keyChain  = "\xffchain"  // chainRecord
+	keyStir   = "\xffstir"   // time of the newest block that was made to change the root
+	keyGuests = "\xffguests" // how many DIDs nobody vouched for
+	keyTurns  = "\xffturns"  // []int64, heights whose validator set is not the one before
+	chunkKind = "\xfe"
 )
 
 // chainRecord says which network the state belongs to.
@@ -33,7 +33,7 @@ func chunkKey(list ledger.Key, n int) []byte {
 // followed says whether a mirror wants to hear of a change under this key.
 func followed(key string) bool {
 	switch {
-	case key == string(ledger.KeyIndex()), key == string(ledger.KeyAnchors()):
+	case key == string(ledger.KeyIndex()), key == string(ledger.KeyAnchors()), key == string(ledger.KeyMembers()), key == string(ledger.KeyStops()):
 		return true
 	case len(key) > 4:
 		return key[:4] == "did/" || key[:4] == "acc/" || key[:4] == "lst/"
@@ -41,15 +41,36 @@ func followed(key string) bool {
 	return false
 }
 
-func (o *overlay) members() []did.DID {
-	var m []did.DID
-	o.load([]byte(keyMembers), &m)
+func (o *overlay) members() []ledger.Member {
+	var m []ledger.Member
+	o.load(ledger.KeyMembers(), &m)
 	return m
 }
 
+func (o *overlay) storeMembers(m []ledger.Member) {
+	slices.SortFunc(m, func(a, b ledger.Member) int { return strings.Compare(string(a.DID), string(b.DID)) })
+	o.store(ledger.KeyMembers(), m)
+}
+
+func (o *overlay) member(d did.DID) (*ledger.Member, bool) {
+	all := o.members()
+	for i := range all {
+		if all[i].DID == d {
+			return &all[i], true
+		}
+	}
+	return nil, false
+}
+
 func (o *overlay) isMember(d did.DID) bool {
-	_, found := slices.BinarySearch(o.members(), d)
-	return found
+	_, is := o.member(d)
+	return is
+}
+
+func (o *overlay) parameters() ledger.Parameters {
+	var p ledger.Parameters
+	o.load(ledger.KeyParameters(), &p)
+	return p
 }
 
 func (o *overlay) record(d did.DID) (*ledger.DIDRecord, bool) {

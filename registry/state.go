@@ -99,7 +99,13 @@ func (s *State) stage(writes map[string][]byte) ([]byte, error) {
 	s.tree.Rollback()
 	// The shape of the tree depends on the order of insertion.
 	for _, key := range slices.Sorted(maps.Keys(writes)) {
-		if _, err := s.tree.Set([]byte(key), writes[key]); err != nil {
+		var err error
+		if value := writes[key]; value == nil {
+			_, _, err = s.tree.Remove([]byte(key))
+		} else {
+			_, err = s.tree.Set([]byte(key), value)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("write state: %w", err)
 		}
 	}
@@ -140,11 +146,11 @@ func (s *State) close() error {
 	return errors.Join(s.read.Close(), s.tree.Close(), s.db.Close())
 }
 
-// overlay collects writes on top of a view. Nothing is ever removed from the state: what ended says so in its value.
+// overlay collects writes on top of a view.
 type overlay struct {
 	base   view
-	writes map[string][]byte
-	failed error // of the store. Once set, nothing that was read counts
+	writes map[string][]byte // nil: removed
+	failed error             // of the store. Once set, nothing that was read counts
 }
 
 func newOverlay(base view) *overlay { return &overlay{base: base, writes: map[string][]byte{}} }
@@ -174,6 +180,8 @@ func (o *overlay) fail(err error) {
 }
 
 func (o *overlay) set(key, value []byte) { o.writes[string(key)] = value }
+
+func (o *overlay) remove(key []byte) { o.writes[string(key)] = nil }
 
 // load reads a record; it reports whether there is one.
 func (o *overlay) load(key []byte, record any) bool {

@@ -108,7 +108,7 @@ func newWorld(t testing.TB, members int) *world {
 	for i := range members {
 		p := newParty(t, fmt.Sprintf("member-%d", i+1))
 		w.members = append(w.members, p)
-		w.genesis.Members = append(w.genesis.Members, p.record)
+		w.genesis.Members = append(w.genesis.Members, Founder{Name: fmt.Sprintf("Gemeente %d", i+1), Record: p.record})
 	}
 	return w
 }

@@ -30,6 +30,11 @@ type Accreditation struct {
 	GrantedBy  did.DID           `cbor:"12,keyasint,omitempty"` // set by the chain
 	EndedAt    int64             `cbor:"13,keyasint,omitempty"` // set by the chain
 	Distrust   bool              `cbor:"14,keyasint,omitempty"`
+	// A stop: from the first of these times until the second the accreditation does not count; the second is 0 while
+	// nobody knows the end. Set by the chain.
+	StoppedFrom  int64  `cbor:"15,keyasint,omitempty"`
+	StoppedUntil int64  `cbor:"16,keyasint,omitempty"`
+	Decision     []byte `cbor:"17,keyasint,omitempty"` // the proposal that granted it; set by the chain
 }
 
 // WithdrawAction ends an accreditation.

@@ -67,6 +67,11 @@ func DecodeList(value []byte, uri string) (*ListMeta, error) {
 	return &m, nil
 }
 
+// ListName names a list.
+type ListName struct {
+	URI string `cbor:"1,keyasint"`
+}
+
 // StatusChange sets entries of one list: a multiple of [StatusBatch], sorted by index, without repeats. On the wire
 // the indices are written as the distance from the previous one, which keeps a padded batch small.
 type StatusChange struct {

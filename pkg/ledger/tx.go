@@ -17,7 +17,7 @@ import (
 // txDomain is the external data of the signature. It keeps a signature made for anything else from being a transaction.
 var txDomain = []byte("zegel/registry/tx/1")
 
-// Kind is what a transaction does. The kinds of governance by vote are added with that issue.
+// Kind is what a transaction does.
 type Kind string
 
 // Kinds of transactions.
@@ -30,6 +30,15 @@ const (
 	PutAnchor     Kind = "anchor.put"
 	CreateList    Kind = "list.create"
 	SetStatus     Kind = "list.set"
+	RetireList    Kind = "list.retire" // after its expiry it leaves the state
+
+	RecoverDID Kind = "did.recover" // signed by the recovery key that the record committed to
+
+	Propose  Kind = "propose"
+	Vote     Kind = "vote"
+	Cancel   Kind = "cancel"  // by the proposer while it is open; while it waits by a third of the members or the recovery key
+	Execute  Kind = "execute" // what passed with a delay that is over
+	CallStop Kind = "stop"
 )
 
 // Tx is a transaction before signing. Exactly the field of its Kind is set.
@@ -46,6 +55,13 @@ type Tx struct {
 	Anchor     *Anchor         `cbor:"13,keyasint,omitempty"`
 	CreateList *ListMeta       `cbor:"14,keyasint,omitempty"`
 	SetStatus  *StatusChange   `cbor:"15,keyasint,omitempty"`
+	RetireList *ListName       `cbor:"16,keyasint,omitempty"`
+	Recover    *RecoverAction  `cbor:"17,keyasint,omitempty"`
+	Propose    *ProposeAction  `cbor:"18,keyasint,omitempty"`
+	Vote       *VoteAction     `cbor:"19,keyasint,omitempty"`
+	Cancel     *ProposalName   `cbor:"20,keyasint,omitempty"`
+	Execute    *ProposalName   `cbor:"21,keyasint,omitempty"`
+	Stop       *StopAction     `cbor:"22,keyasint,omitempty"`
 }
 
 // check is about form alone. What a transaction may do is the registry's to judge.
@@ -53,6 +69,8 @@ func (t *Tx) check() error {
 	fields := map[Kind]bool{
 		CreateDID: t.DID != nil, Accredit: t.Accredit != nil, Withdraw: t.Withdraw != nil,
 		PutAnchor: t.Anchor != nil, CreateList: t.CreateList != nil, SetStatus: t.SetStatus != nil,
+		RetireList: t.RetireList != nil, RecoverDID: t.Recover != nil, Propose: t.Propose != nil, Vote: t.Vote != nil,
+		Cancel: t.Cancel != nil, Execute: t.Execute != nil, CallStop: t.Stop != nil,
 	}
 	set := 0
 	for _, f := range fields {

@@ -255,7 +255,7 @@ func (p *papers) genesis() registry.Genesis {
 	return registry.Genesis{
 		Network: networkName,
 		ChainID: p.chainID(),
-		Members: []ledger.DIDRecord{p.record},
+		Members: []registry.Founder{{Name: tenantName, Record: p.record}},
 		Anchors: []ledger.Anchor{{
 			ID:          "voorbeeldstad-1",
 			Certificate: p.anchor.Raw,

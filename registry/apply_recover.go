@@ -1,0 +1,10 @@
+package registry
+
+import "github.com/zegel-id/zegel/pkg/ledger"
+
+func recoverDID(o *overlay, t *transaction, b *block) *refusal {
+	return refuse(ledger.Policy, "no recovery yet")
+}
+func retireList(o *overlay, t *transaction, b *block) *refusal {
+	return refuse(ledger.Policy, "no retirement yet")
+}
