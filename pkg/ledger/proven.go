@@ -86,6 +86,52 @@ func (p *Proven) Sequence(d did.DID) (SequenceRecord, error) {
 	return r, err
 }
 
+// Members returns the proven members, sorted by DID; nil if they are proven absent. Errors: [ErrUnproven], [ErrMalformed].
+func (p *Proven) Members() ([]Member, error) {
+	v, present, err := p.Value(KeyMembers())
+	if err != nil || !present {
+		return nil, err
+	}
+	return DecodeMembers(v)
+}
+
+// Parameters returns the proven parameters; nil if they are proven absent. Errors: [ErrUnproven], [ErrMalformed].
+func (p *Proven) Parameters() (*Parameters, error) {
+	v, present, err := p.Value(KeyParameters())
+	if err != nil || !present {
+		return nil, err
+	}
+	return DecodeParameters(v)
+}
+
+// Stops returns the proven stops by time of their first call, ended ones included; none is proven too. See
+// [Stop.InForce]. Errors: [ErrUnproven], [ErrMalformed].
+func (p *Proven) Stops() ([]Stop, error) {
+	v, present, err := p.Value(KeyStops())
+	if err != nil || !present {
+		return nil, err
+	}
+	return DecodeStops(v)
+}
+
+// ProposalIDs returns the proven ids of all proposals in the state, by time. Errors: [ErrUnproven], [ErrMalformed].
+func (p *Proven) ProposalIDs() ([][]byte, error) {
+	v, present, err := p.Value(KeyProposals())
+	if err != nil || !present {
+		return nil, err
+	}
+	return DecodeProposalIDs(v)
+}
+
+// Proposal returns a proven proposal; nil if it is proven absent. Errors: [ErrUnproven], [ErrMalformed].
+func (p *Proven) Proposal(id []byte) (*Proposal, error) {
+	v, present, err := p.Value(KeyProposal(id))
+	if err != nil || !present {
+		return nil, err
+	}
+	return DecodeProposal(v, id)
+}
+
 // TrustAccreditations reads the value of [KeyAccreditations] into the form that package trust judges by.
 func TrustAccreditations(value []byte, d did.DID) ([]trust.Accreditation, error) {
 	all, err := DecodeAccreditations(value, d)
