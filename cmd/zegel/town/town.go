@@ -202,7 +202,7 @@ func (t *Town) accredit(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := t.submit(ctx, &ledger.Tx{Kind: ledger.Accredit, Accredit: stored}); err != nil {
+		if err := t.submit(ctx, ledger.Tx{Kind: ledger.Accredit, Accredit: stored}); err != nil {
 			return fmt.Errorf("accreditation %q: %w", a.ID, err)
 		}
 	}
@@ -210,18 +210,9 @@ func (t *Town) accredit(ctx context.Context) error {
 }
 
 // submit signs a transaction with the municipality's registry key and waits until it counts.
-func (t *Town) submit(ctx context.Context, tx *ledger.Tx) error {
-	last, err := t.follower.Sequence(ctx, t.papers.did)
-	if err != nil {
-		return err
-	}
-	tx.ChainID, tx.Sender, tx.Sequence = t.papers.chainID(), t.papers.did, last.N+1
-	tx.ValidUntil = t.follower.State().Height + 100
-	raw, err := ledger.Sign(tx, registryKeyID, t.papers.registryKey)
-	if err != nil {
-		return err
-	}
-	result, err := t.follower.Submit(ctx, raw)
+func (t *Town) submit(ctx context.Context, tx ledger.Tx) error {
+	who := follow.Writer{DID: t.papers.did, KeyID: registryKeyID, Key: t.papers.registryKey}
+	result, err := t.follower.Send(ctx, who, tx)
 	if err != nil {
 		return err
 	}

@@ -98,36 +98,46 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 }
 
 func open(cfg Config) (*Client, error) {
-	if cfg.Network == nil || cfg.Fetch == nil || cfg.Now == nil {
-		return nil, errors.New("follow: Network, Fetch and Now are required")
+	nodes, err := cfg.open()
+	if err != nil {
+		return nil, err
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
-	if len(cfg.Nodes) == 0 {
-		cfg.Nodes = cfg.Network.Nodes
-	}
-	c := &Client{cfg: cfg, moved: make(chan struct{}), done: make(chan struct{}), sleep: pause}
-	for _, base := range cfg.Nodes {
-		base = strings.TrimRight(base, "/")
-		if err := cfg.Fetch.Check(base); err != nil {
-			return nil, fmt.Errorf("node %q: %w", base, err)
-		}
-		if slices.ContainsFunc(c.nodes, func(n *node) bool { return n.base == base }) {
-			continue
-		}
-		c.nodes = append(c.nodes, &node{base: base, fetch: cfg.Fetch})
-	}
-	switch len(c.nodes) {
-	case 0:
-		return nil, errors.New("follow: no nodes")
-	case 1:
+	c := &Client{cfg: cfg, nodes: nodes, moved: make(chan struct{}), done: make(chan struct{}), sleep: pause}
+	if len(nodes) == 1 {
 		cfg.Logger.Info("one registry node: it is its own witness, so nobody else confirms its headers", "node", c.nodes[0].base)
 	}
 	if err := c.load(); err != nil {
 		return nil, fmt.Errorf("trusted state: %w", err)
 	}
 	return c, nil
+}
+
+// open checks what must be set and returns the nodes, each once.
+func (cfg *Config) open() ([]*node, error) {
+	if cfg.Network == nil || cfg.Fetch == nil || cfg.Now == nil {
+		return nil, errors.New("follow: Network, Fetch and Now are required")
+	}
+	if len(cfg.Nodes) == 0 {
+		cfg.Nodes = cfg.Network.Nodes
+	}
+	var nodes []*node
+	for _, base := range cfg.Nodes {
+		base = strings.TrimRight(base, "/")
+		if err := cfg.Fetch.Check(base); err != nil {
+			return nil, fmt.Errorf("node %q: %w", base, err)
+		}
+		if slices.ContainsFunc(nodes, func(n *node) bool { return n.base == base }) {
+			continue
+		}
+		nodes = append(nodes, &node{base: base, fetch: cfg.Fetch})
+	}
+	if len(nodes) == 0 {
+		return nil, errors.New("follow: no nodes")
+	}
+	return nodes, nil
 }
 
 func (c *Client) start(ctx context.Context) {

@@ -82,6 +82,18 @@ func (n *node) lightBlock(ctx context.Context, height int64) (*types.LightBlock,
 	return ledger.DecodeLightBlock(body)
 }
 
+func (n *node) status(ctx context.Context) (*ledger.NodeStatus, error) {
+	body, err := n.get(ctx, "/v1/status", nil, 64<<10)
+	if err != nil {
+		return nil, err
+	}
+	var s ledger.NodeStatus
+	if err := jose.Unmarshal(body, &s); err != nil {
+		return nil, err
+	}
+	return &s, nil
+}
+
 // proof asks for a bundle whose path begins at from.
 func (n *node) proof(ctx context.Context, keys []ledger.Key, from int64) (*ledger.Bundle, error) {
 	encoded := make([]string, len(keys))
