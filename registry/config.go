@@ -1,80 +1,121 @@
 package registry
 
 import (
-	"errors"
+	"bytes"
+	"cmp"
 	"fmt"
-	"io/fs"
-	"os"
+	"net"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
+	"text/template"
 	"time"
 
 	"github.com/BurntSushi/toml"
 	cfg "github.com/cometbft/cometbft/config"
-	"github.com/cometbft/cometbft/crypto/ed25519"
-	cmtjson "github.com/cometbft/cometbft/libs/json"
-	"github.com/cometbft/cometbft/p2p"
-	"github.com/cometbft/cometbft/privval"
-	"github.com/cometbft/cometbft/types"
 
 	"github.com/zegel-id/zegel/pkg/ledger"
 )
 
-// Files of a node's directory.
-const (
-	genesisFile   = "genesis.json"
-	configFile    = "node.toml"
-	signerKeyFile = "keys/validator.json" // signs blocks
-	nodeKeyFile   = "keys/node.json"      // identifies the node to its peers
-	signerState   = "data/validator-state.json"
-	dataDir       = "data"
-	lockFile      = "lock"
-)
-
-// settings are what node.toml says.
-type settings struct {
-	Name      string   `toml:"name"`
-	Listen    string   `toml:"listen"`
-	Peers     []string `toml:"peers"`
-	Heartbeat string   `toml:"heartbeat"`
+// Settings are what node.toml says. Their zero values are good for one node on one machine.
+type Settings struct {
+	Name      string   `toml:"name"`      // that other nodes show; empty: zegel
+	Listen    string   `toml:"listen"`    // for other nodes, as "tcp://0.0.0.0:26656"; empty: none can connect
+	HTTP      string   `toml:"http"`      // for everybody (/v1), as "127.0.0.1:8430", which is what empty means
+	Peers     []string `toml:"peers"`     // as "<node id>@<host>:<port>"
+	Heartbeat string   `toml:"heartbeat"` // empty: 20s
 
 	heartbeat time.Duration
 }
 
-const settingsText = `# One node of a registry. Every value may be left out.
+// settingsText is node.toml. A setting that is added to [Settings] gets its comment here.
+var settingsText = template.Must(template.New(configFile).Funcs(template.FuncMap{"toml": tomlValue}).Parse(
+	`# One node of a registry. Every value may be left out.
 
 # Name that other nodes show.
-name = "zegel"
+name = {{toml .Name}}
 
 # Address for other nodes, as "tcp://0.0.0.0:26656". Empty: no other node can connect.
-listen = ""
+listen = {{toml .Listen}}
 
-# Nodes to stay connected with, as "<node id>@<host>:<port>".
-peers = []
+# Address of the read interface (/v1), for services, wallets and people. It is plain http: put a proxy with TLS before
+# it if it can be reached from outside.
+http = {{toml .HTTP}}
+
+# Nodes to stay connected with, as "<node id>@<host>:<port>": those of all other members.
+peers = [{{range .Peers}}
+  {{toml .}},{{end}}{{if .Peers}}
+{{end}}]
 
 # How often a block is made when nothing happens. It bounds how fresh a proof can be; all nodes should agree.
-heartbeat = "20s"
-`
+heartbeat = {{toml .Heartbeat}}
+`))
 
-func loadSettings(path string) (*settings, error) {
-	s := settings{Name: "zegel", Heartbeat: "20s"}
-	meta, err := toml.DecodeFile(path, &s)
-	if err != nil {
+// tomlValue returns a string as TOML writes it.
+func tomlValue(s string) (string, error) {
+	var b strings.Builder
+	err := toml.NewEncoder(&b).Encode(map[string]string{"v": s})
+	return strings.TrimSuffix(strings.TrimPrefix(b.String(), "v = "), "\n"), err
+}
+
+func (s Settings) withDefaults() Settings {
+	s.Name = cmp.Or(s.Name, "zegel")
+	s.HTTP = cmp.Or(s.HTTP, "127.0.0.1:8430")
+	s.Heartbeat = cmp.Or(s.Heartbeat, "20s")
+	return s
+}
+
+// encode returns node.toml with comments.
+func (s Settings) encode() ([]byte, error) {
+	s = s.withDefaults()
+	if err := s.check(); err != nil {
 		return nil, err
 	}
-	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		return nil, fmt.Errorf("%s: unknown setting %q", path, unknown[0])
+	var b bytes.Buffer
+	err := settingsText.Execute(&b, s)
+	return b.Bytes(), err
+}
+
+// LoadSettings reads node.toml strictly and fills in what it leaves out.
+func LoadSettings(path string) (*Settings, error) {
+	var s Settings
+	meta, err := toml.DecodeFile(path, &s)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %v", path, err)
 	}
-	if s.heartbeat, err = time.ParseDuration(s.Heartbeat); err != nil || s.heartbeat < 50*time.Millisecond || s.heartbeat > 20*time.Second {
-		return nil, fmt.Errorf("%s: heartbeat %q is not between 50ms and 20s", path, s.Heartbeat)
+	if unknown := meta.Undecoded(); len(unknown) > 0 {
+		return nil, fmt.Errorf("%s: unknown setting %q", path, unknown[0].String())
+	}
+	s = s.withDefaults()
+	if err := s.check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return &s, nil
 }
 
+func (s *Settings) check() (err error) {
+	if s.heartbeat, err = time.ParseDuration(s.Heartbeat); err != nil || s.heartbeat < 50*time.Millisecond || s.heartbeat > 20*time.Second {
+		return fmt.Errorf("heartbeat %q is not between 50ms and 20s", s.Heartbeat)
+	}
+	if s.Listen != "" {
+		if _, port, err := net.SplitHostPort(strings.TrimPrefix(s.Listen, "tcp://")); err != nil || port == "" {
+			return fmt.Errorf("listen %q is not as tcp://0.0.0.0:26656", s.Listen)
+		}
+	}
+	if _, port, err := net.SplitHostPort(s.HTTP); err != nil || port == "" {
+		return fmt.Errorf("http %q is not as 127.0.0.1:8430", s.HTTP)
+	}
+	for _, peer := range s.Peers {
+		// Not looked up here: a name that does not resolve at a start is one peer less.
+		id, address, ok := strings.Cut(peer, "@")
+		if err := checkNodeID(id); !ok || err != nil || checkAddress(address) != nil {
+			return fmt.Errorf("peer %q is not as <node id>@<host>:<port>", peer)
+		}
+	}
+	return nil
+}
+
 // cometConfig is how CometBFT runs here. What is not set from outside is set so on purpose.
-func cometConfig(dir string, s *settings) *cfg.Config {
+func cometConfig(dir string, s *Settings) *cfg.Config {
 	c := cfg.DefaultConfig()
 	c.SetRoot(dir)
 	c.Moniker = s.Name
@@ -124,93 +165,4 @@ func cometConfig(dir string, s *settings) *cfg.Config {
 	// Above 0 a validator that was killed refuses to start again. The lock file and checkSigner stand in for it.
 	c.Consensus.DoubleSignCheckHeight = 0
 	return c
-}
-
-// Init writes a new network with one validator, which its first member runs, into dir: keys, genesis, config. It refuses
-// a directory that has one.
-func Init(dir string, g Genesis) error {
-	if _, err := os.Stat(dir); err == nil {
-		return fmt.Errorf("%q exists", dir)
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := g.check(); err != nil {
-		return err
-	}
-	// Made beside it and moved, so that there is never half a node.
-	made := dir + ".new"
-	if err := os.RemoveAll(made); err != nil {
-		return err
-	}
-	for _, sub := range []string{"", "keys", dataDir} {
-		if err := os.MkdirAll(filepath.Join(made, sub), 0o700); err != nil {
-			return err
-		}
-	}
-	signer := privval.NewFilePV(ed25519.GenPrivKey(), filepath.Join(made, signerKeyFile), filepath.Join(made, signerState))
-	signer.Save()
-	node := &p2p.NodeKey{PrivKey: ed25519.GenPrivKey()}
-	if err := node.SaveAs(filepath.Join(made, nodeKeyFile)); err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(made, configFile), []byte(settingsText), 0o600); err != nil {
-		return err
-	}
-	g.Members = slices.Clone(g.Members)
-	g.Members[0].Validator = signer.Key.PubKey.Bytes()
-	doc, err := g.document(time.Now())
-	if err != nil {
-		return err
-	}
-	if err := doc.SaveAs(filepath.Join(made, genesisFile)); err != nil {
-		return err
-	}
-	for _, private := range []string{signerKeyFile, signerState, nodeKeyFile, genesisFile} {
-		if err := os.Chmod(filepath.Join(made, private), 0o600); err != nil {
-			return err
-		}
-	}
-	return os.Rename(made, dir)
-}
-
-// check applies the rules of a first block to the genesis before anything is written.
-func (g *Genesis) check() error {
-	b := &block{network: g.Network, chainID: g.ChainID, time: time.Unix(0, 0), hashes: &hashCache{}}
-	return g.write(newOverlay(&snapshot{}), b)
-}
-
-// document is CometBFT's genesis file.
-func (g *Genesis) document(now time.Time) (*types.GenesisDoc, error) {
-	state, err := g.encode()
-	if err != nil {
-		return nil, err
-	}
-	doc := &types.GenesisDoc{
-		GenesisTime: now.UTC(), ChainID: g.ChainID, ConsensusParams: engineParams(defaultParameters()), AppState: state,
-	}
-	for i, m := range g.Members {
-		if len(m.Validator) == 0 {
-			continue
-		}
-		key := ed25519.PubKey(m.Validator)
-		doc.Validators = append(doc.Validators, types.GenesisValidator{
-			Address: key.Address(), PubKey: key, Power: validatorPower, Name: strconv.Itoa(i + 1),
-		})
-	}
-	return doc, doc.ValidateAndComplete()
-}
-
-// loadSigner reads the validator's key and what it signed last. CometBFT's own loader ends the process on a bad file.
-func loadSigner(dir string) (*privval.FilePV, error) {
-	key, state := filepath.Join(dir, signerKeyFile), filepath.Join(dir, signerState)
-	for path, into := range map[string]any{key: &privval.FilePVKey{}, state: &privval.FilePVLastSignState{}} {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return nil, err
-		}
-		if err := cmtjson.Unmarshal(data, into); err != nil {
-			return nil, fmt.Errorf("%s: not readable", path)
-		}
-	}
-	return privval.LoadFilePV(key, state), nil
 }

@@ -1,9 +1,17 @@
 package registry
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strconv"
+	"time"
+
+	cmted25519 "github.com/cometbft/cometbft/crypto/ed25519"
+	cmtjson "github.com/cometbft/cometbft/libs/json"
+	"github.com/cometbft/cometbft/types"
 
 	"github.com/zegel-id/zegel/pkg/jose"
 	"github.com/zegel-id/zegel/pkg/ledger"
@@ -15,6 +23,9 @@ type Genesis struct {
 	ChainID string
 	Members []Founder // organisations that govern
 	Anchors []ledger.Anchor
+	Time    time.Time // of the first block's header
+
+	Parameters ledger.Parameters // zero: the defaults
 }
 
 // Founder is a member from the beginning. Its DID is computed with [ledger.NewDID].
@@ -32,6 +43,9 @@ type appState struct {
 	Network string    `json:"network"`
 	Members []founder `json:"members"`
 	Anchors [][]byte  `json:"anchors"`
+
+	// They stand in the file because another version of the program may have other defaults.
+	Parameters []byte `json:"parameters"`
 }
 
 type founder struct {
@@ -57,7 +71,19 @@ func (g *Genesis) encode() ([]byte, error) {
 		}
 		s.Anchors = append(s.Anchors, raw)
 	}
+	params, err := ledger.Encode(g.parameters())
+	if err != nil {
+		return nil, err
+	}
+	s.Parameters = params
 	return json.Marshal(s)
+}
+
+func (g *Genesis) parameters() ledger.Parameters {
+	if g.Parameters == (ledger.Parameters{}) {
+		return defaultParameters()
+	}
+	return g.Parameters
 }
 
 func parseGenesis(data []byte) (*Genesis, error) {
@@ -77,6 +103,9 @@ func parseGenesis(data []byte) (*Genesis, error) {
 			return nil, fmt.Errorf("genesis: anchor %d: %w", i, err)
 		}
 	}
+	if err := ledger.Decode(s.Parameters, &g.Parameters); err != nil {
+		return nil, fmt.Errorf("genesis: parameters: %w", err)
+	}
 	return g, nil
 }
 
@@ -87,7 +116,7 @@ func (g *Genesis) write(o *overlay, b *block) error {
 	}
 	o.store([]byte(keyChain), chainRecord{Network: b.network, ChainID: b.chainID})
 	o.store(ledger.KeyIndex(), ledger.Index{})
-	o.store(ledger.KeyParameters(), defaultParameters())
+	o.store(ledger.KeyParameters(), g.parameters())
 	var members []ledger.Member
 	for i := range g.Members {
 		m := &g.Members[i]
@@ -108,4 +137,92 @@ func (g *Genesis) write(o *overlay, b *block) error {
 		}
 	}
 	return o.failed
+}
+
+// check applies the rules of a first block to the genesis before anything is written.
+func (g *Genesis) check() error {
+	b := &block{network: g.Network, chainID: g.ChainID, time: time.Unix(0, 0), hashes: &hashCache{}}
+	return g.write(newOverlay(&snapshot{}), b)
+}
+
+// document is CometBFT's genesis file.
+func (g *Genesis) document() (*types.GenesisDoc, error) {
+	state, err := g.encode()
+	if err != nil {
+		return nil, err
+	}
+	doc := &types.GenesisDoc{
+		GenesisTime: g.Time.UTC(), ChainID: g.ChainID, ConsensusParams: engineParams(g.parameters()), AppState: state,
+	}
+	for i, m := range g.Members {
+		if len(m.Validator) == 0 {
+			continue
+		}
+		key := cmted25519.PubKey(m.Validator)
+		doc.Validators = append(doc.Validators, types.GenesisValidator{
+			Address: key.Address(), PubKey: key, Power: validatorPower, Name: strconv.Itoa(i + 1),
+		})
+	}
+	return doc, doc.ValidateAndComplete()
+}
+
+// File returns the genesis file. It has the same bytes wherever it is made.
+func (g *Genesis) File() ([]byte, error) {
+	if err := g.check(); err != nil {
+		return nil, err
+	}
+	doc, err := g.document()
+	if err != nil {
+		return nil, fmt.Errorf("genesis: %v", err)
+	}
+	file, err := cmtjson.MarshalIndent(doc, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("genesis: %v", err)
+	}
+	_, _, err = readGenesis(file)
+	return file, err
+}
+
+// maxGenesisSize bounds a genesis file: 21 members and as many anchors.
+const maxGenesisSize = 8 << 20
+
+// ReadGenesis reads a genesis file and checks it by the rules of a first block.
+func ReadGenesis(file []byte) (*Genesis, error) {
+	g, _, err := readGenesis(file)
+	return g, err
+}
+
+func readGenesis(file []byte) (*Genesis, *types.GenesisDoc, error) {
+	if len(file) > maxGenesisSize {
+		return nil, nil, fmt.Errorf("genesis: file of %d bytes", len(file))
+	}
+	doc, err := types.GenesisDocFromJSON(file)
+	if err != nil {
+		return nil, nil, fmt.Errorf("genesis: %v", err)
+	}
+	g, err := parseGenesis(doc.AppState)
+	if err != nil {
+		return nil, nil, err
+	}
+	g.ChainID, g.Time = doc.ChainID, doc.GenesisTime
+	if err := g.check(); err != nil {
+		return nil, nil, err
+	}
+	// The engine reads more of the file than we do. It must say exactly what our own genesis says.
+	same, err := g.document()
+	if err != nil {
+		return nil, nil, fmt.Errorf("genesis: %v", err)
+	}
+	is, err := cmtjson.Marshal(doc)
+	if err != nil {
+		return nil, nil, fmt.Errorf("genesis: %v", err)
+	}
+	should, err := cmtjson.Marshal(same)
+	if err != nil {
+		return nil, nil, fmt.Errorf("genesis: %v", err)
+	}
+	if !bytes.Equal(is, should) {
+		return nil, nil, errors.New("genesis: validators or parameters are not those of the members")
+	}
+	return g, doc, nil
 }

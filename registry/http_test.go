@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -241,7 +242,7 @@ func TestHeartbeat(t *testing.T) {
 		if err := os.WriteFile(path, []byte(bad), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := loadSettings(path); err == nil {
+		if _, err := LoadSettings(path); err == nil {
 			t.Errorf("%s: accepted", bad)
 		}
 	}
@@ -250,18 +251,34 @@ func TestHeartbeat(t *testing.T) {
 // The written defaults are those that hold without a file's values.
 func TestSettings(t *testing.T) {
 	path := filepath.Join(t.TempDir(), configFile)
-	read := func(text string) settings {
+	read := func(text string) Settings {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s, err := loadSettings(path)
+		s, err := LoadSettings(path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return *s
 	}
-	a, b := read(settingsText), read("")
+	text, err := Settings{}.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := read(string(text)), read("")
 	if a.Name != b.Name || a.heartbeat != b.heartbeat || a.Listen != b.Listen || len(a.Peers) != len(b.Peers) || a.heartbeat != 20*time.Second {
 		t.Errorf("%+v and %+v", a, b)
+	}
+	all := Settings{
+		Name: `Gemeente "Voorbeeldstad" \ é`, Listen: "tcp://0.0.0.0:26656", HTTP: "[::1]:8430", Heartbeat: "5s",
+		Peers: []string{strings.Repeat("ab", 20) + "@voorbeeldstad.example:26656", strings.Repeat("cd", 20) + "@127.0.0.1:26656"},
+	}
+	if text, err = all.encode(); err != nil {
+		t.Fatal(err)
+	}
+	got := read(string(text))
+	got.heartbeat = 0
+	if !reflect.DeepEqual(got, all) {
+		t.Errorf("wrote %+v, read %+v", all, got)
 	}
 }

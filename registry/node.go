@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -37,8 +38,16 @@ type Config struct {
 	asleep time.Duration // instead of stale, for tests
 }
 
-// stale is how old the newest header may be at a start before the node makes new blocks at once.
+// stale is how old the newest header may be at a start before the one validator makes new blocks at once.
 const stale = 5 * time.Second
+
+// staleBeats is the same for one of several validators, in heartbeats: the others may be awake, and then the newest
+// header is two heartbeats old at most.
+const staleBeats = 3
+
+// peerPause is how often the node looks for configured peers that it is not connected with. CometBFT itself tries ever
+// more slowly and gives up in the end.
+const peerPause = 5 * time.Second
 
 // Node is a running node.
 type Node struct {
@@ -50,27 +59,40 @@ type Node struct {
 	blocks *store.BlockStore
 	states sm.Store
 	stores []cometdb.DB
-	only   bool // the one validator
+	votes  bool  // it is a validator
+	only   bool  // the one validator
+	fresh  int64 // height from which the node can prove something fresh
 
 	waiting  atomic.Int64 // questions that wait for news
 	stopping atomic.Bool
 	closed   chan struct{}
+	kept     sync.WaitGroup // goroutines of the node's own
 }
 
-// Open starts the node in dir and returns when it can prove its state, or when ctx ends.
-func Open(ctx context.Context, c Config) (_ *Node, err error) {
+// Open starts the node in a directory and returns when it can prove its state, or when ctx ends. Where that can take long,
+// as when other nodes must be there first, use [Start] and [Node.Ready].
+func Open(ctx context.Context, c Config) (*Node, error) {
+	n, err := Start(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.Ready(ctx); err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	return n, nil
+}
+
+// Start starts the node in a directory. It answers from then on, but may have nothing to prove yet.
+func Start(ctx context.Context, c Config) (_ *Node, err error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	settings, err := loadSettings(filepath.Join(c.Dir, configFile))
+	settings, err := LoadSettings(filepath.Join(c.Dir, configFile))
 	if err != nil {
 		return nil, err
 	}
 	if c.Listen != "" {
 		settings.Listen = c.Listen
-	}
-	if c.asleep == 0 {
-		c.asleep = stale
 	}
 	n := &Node{cfg: c, closed: make(chan struct{})}
 	defer func() {
@@ -85,8 +107,15 @@ func Open(ctx context.Context, c Config) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := p2p.LoadNodeKey(filepath.Join(c.Dir, nodeKeyFile))
+	key, err := loadNodeKey(c.Dir)
 	if err != nil {
+		return nil, err
+	}
+	genesis, err := os.ReadFile(filepath.Join(c.Dir, genesisFile))
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err := readGenesis(genesis); err != nil {
 		return nil, err
 	}
 	db, err := dbm.NewDB("registry", "goleveldb", filepath.Join(c.Dir, dataDir))
@@ -113,10 +142,40 @@ func Open(ctx context.Context, c Config) (_ *Node, err error) {
 	if err := n.prepare(signer); err != nil {
 		return nil, err
 	}
+	if c.asleep == 0 && n.only {
+		n.cfg.asleep = stale
+	} else if c.asleep == 0 {
+		n.cfg.asleep = staleBeats * settings.heartbeat
+	}
 	if err := n.comet.Start(); err != nil {
 		return nil, err
 	}
-	return n, n.awake(ctx)
+	n.keepPeers(settings.Peers)
+	return n, n.awake()
+}
+
+// keepPeers stays connected with the configured peers until the node closes.
+func (n *Node) keepPeers(peers []string) {
+	n.kept.Go(func() {
+		tick := time.NewTicker(peerPause)
+		defer tick.Stop()
+		for {
+			select {
+			case <-n.closed:
+				return
+			case <-tick.C:
+			}
+			for _, peer := range peers {
+				// A name is looked up anew each time: the peer may have moved. CometBFT logs why it does not connect; to be
+				// connected already is an error too.
+				go func() {
+					if addr, err := p2p.NewNetAddressString(peer); err == nil && n.comet.Switch().IsRunning() {
+						_ = n.comet.Switch().DialPeerWithAddress(addr)
+					}
+				}()
+			}
+		}
+	})
 }
 
 // prepare looks at what is stored before the node takes part.
@@ -139,7 +198,8 @@ func (n *Node) prepare(signer *privval.FilePV) error {
 	if err != nil {
 		return err
 	}
-	n.only = validators.Size() == 1 && validators.HasAddress(signer.Key.Address)
+	n.votes = validators.HasAddress(signer.Key.Address)
+	n.only = n.votes && validators.Size() == 1
 	return nil
 }
 
@@ -165,18 +225,23 @@ func checkSigner(blocks *store.BlockStore, signer *privval.FilePV) error {
 	return nil
 }
 
-// awake waits until the node has something to prove. The one validator of a network that slept makes fresh blocks.
-func (n *Node) awake(ctx context.Context) error {
-	first := int64(2) // the header of block 2 signs the state after block 1
-	if s := n.app.state.snapshot(); n.only && s.height >= 2 && time.Since(s.time) > n.cfg.asleep {
+// awake makes fresh blocks if the network slept: what a node proves would be as old as the sleep.
+func (n *Node) awake() error {
+	n.fresh = 2 // the header of block 2 signs the state after block 1
+	if s := n.app.state.snapshot(); n.votes && s.height >= 2 && time.Since(s.time) > n.cfg.asleep {
 		const blocks = 2 // the first still carries the time of the commit before the sleep
 		n.app.poked.want(blocks)
-		first = s.height + blocks
+		n.fresh = s.height + blocks
 		if err := n.pool.CheckTx(append(pokeMark, rand.Text()...), nil, mempool.TxInfo{}); err != nil {
 			return fmt.Errorf("make a fresh block: %w", err)
 		}
 	}
-	return n.until(ctx, func() bool { return n.app.state.snapshot().height >= first })
+	return nil
+}
+
+// Ready waits until the node can prove its state from a fresh header, or until ctx ends.
+func (n *Node) Ready(ctx context.Context) error {
+	return n.until(ctx, func() bool { return n.app.state.snapshot().height >= n.fresh })
 }
 
 // until waits for a block that makes ok true.
@@ -213,6 +278,7 @@ func (n *Node) Close() error {
 		close(n.closed)
 	}
 	n.stopping.Store(true)
+	n.kept.Wait()
 	var errs []error
 	if n.comet != nil && n.comet.IsRunning() {
 		errs = append(errs, n.comet.Stop())
