@@ -25,7 +25,7 @@ type Card struct {
 	Name       string         `json:"name"`
 	Issuer     string         `json:"issuer"`
 	Registered bool           `json:"registered"`
-	Status     string         `json:"status"` // valid, expiring, expired, revoked, suspended, unknown
+	Status     string         `json:"status"` // valid, expiring, expired, revoked, suspended, unknown, [ReissueStatus]
 	Copies     int            `json:"copies"` // unused copies left
 	Expires    time.Time      `json:"expires,omitzero"`
 	Checked    time.Time      `json:"checked,omitzero"` // when the status was last checked
@@ -271,7 +271,7 @@ func copyName(card, id string) string { return copyPrefix + card + "/" + id }
 // Entry is a line of the history. It names claims, never their values.
 type Entry struct {
 	Time       time.Time `json:"time"`
-	Kind       string    `json:"kind"` // received, shared, refused, failed, revoked, deleted
+	Kind       string    `json:"kind"` // received, shared, refused, failed, revoked, deleted, restored
 	Party      string    `json:"party"`
 	Registered bool      `json:"registered"`
 	Unknown    bool      `json:"unknown,omitempty"` // who it was is not known; Party is the address the request came from

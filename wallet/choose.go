@@ -148,6 +148,9 @@ func (d *Disclosure) prepare(ctx context.Context, picks []chosen, c Choice) (map
 			}
 			records[r.ID] = r
 		}
+		if len(r.Copies) == 0 {
+			return fail(&Error{NoMatch, &ReissueError{displayName(r.Names, w.opts.Lang, r.Type)}})
+		}
 		i := slices.IndexFunc(r.Copies, func(c copyState) bool { return !c.Used })
 		if i < 0 {
 			if !c.AllowReuse && !r.reusable() {

@@ -85,6 +85,13 @@ func (e *UsedError) Error() string {
 	return fmt.Sprintf("all copies of %q are used; get new ones from the issuer", e.Card)
 }
 
+// ReissueError: the card came out of a backup and has no keys on this device. It is [NoMatch].
+type ReissueError struct{ Card string }
+
+func (e *ReissueError) Error() string {
+	return fmt.Sprintf("%q came from a backup; it has to be issued again on this device", e.Card)
+}
+
 // Present opens a request link. Errors by category: request_*, endpoint_refused, network. A request that nothing matches is returned with
 // empty Sets and can only be refused.
 func (w *Wallet) Present(ctx context.Context, link string) (*Disclosure, error) {

@@ -21,7 +21,7 @@ func (w *Wallet) Refresh(ctx context.Context) ([]Card, error) {
 	}
 	client := &statuslist.Client{Fetch: w.opts.Fetch, Now: w.opts.Now}
 	for _, r := range records {
-		if r.Status == "revoked" || r.expired(w.opts.Now()) {
+		if r.Status == "revoked" || r.Status == ReissueStatus || r.expired(w.opts.Now()) {
 			continue
 		}
 		status, ok := w.status(ctx, client, r)

@@ -132,7 +132,7 @@ var ErrExists = errors.New("there is a wallet here already")
 // Exists reports whether the directory holds a wallet, so that nobody chooses a secret in vain.
 func Exists(o Options) bool {
 	h := o.home()
-	return h.exists(h.path(keyFile))
+	return h.exists(h.path(keyFile)) || !h.exists(o.Dir) && h.exists(h.PathJoin(o.Dir+restoringSuffix, keyFile))
 }
 
 // Create makes a new store in an empty or missing directory. A first try that was cut off is cleared away; anything else
@@ -255,6 +255,9 @@ var ErrNoWallet = errors.New("no wallet here")
 func Open(ctx context.Context, o Options, secret string) (*Wallet, error) {
 	harden()
 	h := o.home()
+	if err := h.finishRestore(); err != nil {
+		return nil, err
+	}
 	if !h.exists(o.Dir) {
 		return nil, fmt.Errorf("%q: %w", o.Dir, ErrNoWallet)
 	}

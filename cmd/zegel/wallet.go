@@ -33,6 +33,10 @@ type walletCmd struct {
 	History walletHistory `cmd:"" help:"Show what went to whom."`
 	Refresh walletRefresh `cmd:"" help:"Look up whether the cards still count."`
 	Delete  walletDelete  `cmd:"" help:"Delete a card and destroy its keys."`
+
+	Backup   walletBackup   `cmd:"" help:"Write a backup: cards, history and settings, without the keys of cards."`
+	Restore  walletRestore  `cmd:"" help:"Make a wallet of a backup."`
+	Rehearse walletRehearse `cmd:"" help:"Try whether guardians' parts open a backup, without opening one."`
 }
 
 type walletInit struct {
@@ -218,9 +222,12 @@ func (s *session) failure(err error) error {
 	var locked *wallet.LockedError
 	var clock *wallet.ClockError
 	var used *wallet.UsedError
+	var reissue *wallet.ReissueError
 	switch {
 	case errors.Is(err, wallet.ErrExists):
 		f.text, f.hint = s.text("exists", "dir", s.Store), s.text("hint.exists")
+	case errors.As(err, &reissue):
+		f.text, f.hint = s.text("reissue", "card", reissue.Card), s.text("hint.reissue")
 	case errors.As(err, &used):
 		f.text, f.hint = s.text("used", "card", used.Card), s.text("hint.used")
 	case errors.Is(err, wallet.ErrWrongCode):

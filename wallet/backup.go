@@ -1,0 +1,484 @@
+package wallet
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"filippo.io/age"
+
+	"github.com/zegel-id/zegel/pkg/jose"
+)
+
+// backupVersion is the version of a backup file. A newer one is refused.
+const backupVersion = 1
+
+// Bounds of a backup file.
+const (
+	maxBackup     = 64 << 20
+	maxBackupHead = 64 << 10
+)
+
+// ReissueStatus is the status of a card that came out of a backup: its keys stayed on the device that held them, so it
+// has to be issued again before it can be shown.
+const ReissueStatus = "reissue"
+
+const recoveryName = "recovery"
+
+// recoveryRecord is how backups of this wallet are opened: a key of their own, that a passphrase or guardians give back.
+type recoveryRecord struct {
+	Identity  string    `json:"identity"`            // age X25519 secret key
+	Wrapped   []byte    `json:"wrapped,omitempty"`   // the same, under the passphrase
+	Guardians []string  `json:"guardians,omitempty"` // names, for the owner alone
+	Needed    int       `json:"needed,omitempty"`
+	Made      time.Time `json:"made"`
+	Backed    time.Time `json:"backed,omitzero"` // newest backup
+}
+
+// Recovery says how backups of a wallet are opened. The zero value: nothing is set up.
+type Recovery struct {
+	Passphrase bool
+	Guardians  []string // names of the people who have a part of the key
+	Needed     int      // how many of them are needed
+	Made       time.Time
+	LastBackup time.Time // zero: never
+}
+
+// RecoverySetup chooses how backups are opened: with a passphrase, with guardians, or with either.
+type RecoverySetup struct {
+	Passphrase string   // at least [MinPassphraseBits]; empty: none
+	Guardians  []string // names; empty: none
+	Needed     int      // of the guardians
+}
+
+// RecoveryPlan is a new key for backups. It counts once its parts are with the guardians and Accept was called.
+type RecoveryPlan struct {
+	Shares []string // the guardians' parts, in the order of their names
+
+	w      *Wallet
+	record recoveryRecord
+}
+
+// PlanRecovery makes a new key for backups. Nothing is changed yet. Errors: [*WeakError], and of the numbers.
+func (w *Wallet) PlanRecovery(s RecoverySetup) (*RecoveryPlan, error) {
+	if s.Passphrase == "" && len(s.Guardians) == 0 {
+		return nil, errors.New("choose a passphrase, guardians, or both")
+	}
+	identity, err := age.GenerateX25519Identity()
+	if err != nil {
+		return nil, err
+	}
+	p := &RecoveryPlan{w: w, record: recoveryRecord{Identity: identity.String(), Made: w.opts.Now().UTC()}}
+	if s.Passphrase != "" {
+		if err := checkSecret(s.Passphrase, false, false); err != nil {
+			return nil, err
+		}
+		if p.record.Wrapped, err = w.wrapIdentity(p.record.Identity, s.Passphrase); err != nil {
+			return nil, err
+		}
+	}
+	if len(s.Guardians) > 0 {
+		if p.Shares, err = splitSecret([]byte(p.record.Identity), s.Needed, len(s.Guardians)); err != nil {
+			return nil, err
+		}
+		for _, name := range s.Guardians {
+			p.record.Guardians = append(p.record.Guardians, safe(name, 60))
+		}
+		p.record.Needed = s.Needed
+	}
+	return p, nil
+}
+
+// Accept makes the key the one of all backups from now on. Backups made before open as before.
+func (p *RecoveryPlan) Accept(ctx context.Context) error {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	return p.w.store.commit(ctx, put(recoveryName, p.record))
+}
+
+func (w *Wallet) wrapIdentity(identity, passphrase string) ([]byte, error) {
+	recipient, err := age.NewScryptRecipient(passphrase)
+	if err != nil {
+		return nil, err
+	}
+	if w.opts.costs != (kdf{}) {
+		recipient.SetWorkFactor(testWorkFactor)
+	}
+	return seal([]byte(identity), recipient)
+}
+
+// testWorkFactor goes with the cheaper costs of tests.
+const testWorkFactor = 10
+
+// maxWorkFactor bounds what opening a file may cost: about eight seconds.
+const maxWorkFactor = 21
+
+func seal(plain []byte, to age.Recipient) ([]byte, error) {
+	var out bytes.Buffer
+	e, err := age.Encrypt(&out, to)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := e.Write(plain); err != nil {
+		return nil, err
+	}
+	if err := e.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+func unseal(sealed []byte, with age.Identity) ([]byte, error) {
+	d, err := age.Decrypt(bytes.NewReader(sealed), with)
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(d, maxBackup))
+}
+
+func (w *Wallet) recovery() (*recoveryRecord, error) {
+	data, err := w.store.get(recoveryName)
+	if err != nil || data == nil {
+		return nil, err
+	}
+	r := new(recoveryRecord)
+	return r, read(data, r)
+}
+
+// Recovery returns how backups are opened; nil if nothing is set up.
+func (w *Wallet) Recovery(ctx context.Context) (*Recovery, error) {
+	r, err := w.recovery()
+	if err != nil || r == nil {
+		return nil, err
+	}
+	return &Recovery{Passphrase: len(r.Wrapped) > 0, Guardians: r.Guardians, Needed: r.Needed, Made: r.Made, LastBackup: r.Backed}, nil
+}
+
+// Rehearse is [Rehearse] for the shares of this wallet: enough good ones must make the key of its newest backups.
+func (w *Wallet) Rehearse(ctx context.Context, shares []string) (*Rehearsal, error) {
+	r, err := w.recovery()
+	if err != nil {
+		return nil, err
+	}
+	out, _, err := combine(shares)
+	if err != nil {
+		return nil, err
+	}
+	if first, _ := parseShare(shares[0]); r == nil || first.set != secretSet([]byte(r.Identity)) {
+		return nil, &Error{BackupInvalid, errors.New("these parts belong to another key than the one of this wallet's newest backups")}
+	}
+	return out, nil
+}
+
+// backupHead is the first line of a backup file. The content repeats its hash.
+type backupHead struct {
+	Zegel   string `json:"zegel"` // "backup"
+	Version int    `json:"version"`
+	Key     []byte `json:"key,omitempty"` // the key under the passphrase
+}
+
+// backupContent is what can move. Records are those of the store, but for the copies: they hold private keys that belong
+// to one device.
+type backupContent struct {
+	Head    []byte                     `json:"head"` // SHA-256 of the first line
+	Made    time.Time                  `json:"made"`
+	Records map[string]json.RawMessage `json:"records"`
+}
+
+// ErrNoRecovery: nothing says yet how a backup would be opened; see [Wallet.PlanRecovery].
+var ErrNoRecovery = errors.New("choose first who can open a backup: a passphrase, guardians, or both")
+
+// Backup returns a backup file: cards, history and settings, without the private keys of cards. It opens with what the
+// last accepted [RecoveryPlan] chose. The file has been opened again and compared before it is returned.
+func (w *Wallet) Backup(ctx context.Context) ([]byte, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r, err := w.recovery()
+	if err != nil {
+		return nil, err
+	}
+	if r == nil {
+		return nil, ErrNoRecovery
+	}
+	identity, err := age.ParseX25519Identity(r.Identity)
+	if err != nil {
+		return nil, &Error{StoreCorrupt, errors.New("the recovery key does not parse")}
+	}
+	r.Backed = w.opts.Now().UTC()
+	content := backupContent{Made: r.Backed, Records: map[string]json.RawMessage{}}
+	for _, name := range w.store.list("") {
+		data, err := w.store.get(name)
+		if err != nil {
+			return nil, err
+		}
+		content.Records[name] = data
+	}
+	for _, c := range content.cards() {
+		c.Copies = nil
+		content.Records[cardPrefix+c.ID] = put("", c).value
+	}
+	content.Records[recoveryName] = put("", r).value
+
+	head, err := json.Marshal(backupHead{Zegel: "backup", Version: backupVersion, Key: r.Wrapped})
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(head)
+	content.Head = sum[:]
+	plain, err := json.Marshal(content)
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := seal(plain, identity.Recipient())
+	if err != nil {
+		return nil, err
+	}
+	file := slices.Concat(head, []byte("\n"), sealed)
+	if len(file) > maxBackup {
+		return nil, fmt.Errorf("a backup of %d bytes is too large", len(file))
+	}
+	again, err := openBackup(file, r.Identity)
+	if err != nil || len(again.content.Records) != len(content.Records) {
+		return nil, fmt.Errorf("the backup does not open again: %v", err)
+	}
+	return file, w.store.commit(ctx, put(recoveryName, r))
+}
+
+// cards decodes the cards among the records; what does not decode is left out.
+func (c *backupContent) cards() []*cardRecord {
+	var all []*cardRecord
+	for name, data := range c.Records {
+		r := new(cardRecord)
+		if strings.HasPrefix(name, cardPrefix) && read(data, r) == nil {
+			all = append(all, r)
+		}
+	}
+	slices.SortFunc(all, func(a, b *cardRecord) int { return strings.Compare(a.ID, b.ID) })
+	return all
+}
+
+// Backup is an opened backup. Nothing has been changed yet.
+type Backup struct {
+	Made    time.Time
+	Dev     bool // of a development wallet
+	History int  // lines
+
+	content backupContent
+}
+
+// OpenBackup opens a backup file with its passphrase. Error: [BackupInvalid].
+func OpenBackup(file []byte, passphrase string) (*Backup, error) {
+	head, _, err := backupParts(file)
+	if err != nil {
+		return nil, err
+	}
+	if len(head.Key) == 0 {
+		return nil, &Error{BackupInvalid, errors.New("this backup has no passphrase; its guardians can open it")}
+	}
+	with, err := age.NewScryptIdentity(passphrase)
+	if err != nil {
+		return nil, &Error{BackupInvalid, errors.New("no passphrase")}
+	}
+	with.SetMaxWorkFactor(maxWorkFactor)
+	identity, err := unseal(head.Key, with)
+	if err != nil {
+		return nil, &Error{BackupInvalid, errors.New("the passphrase is wrong, or the file was changed")}
+	}
+	return openBackup(file, string(identity))
+}
+
+// OpenBackupWithShares opens a backup file with the parts of enough guardians. Error: [BackupInvalid].
+func OpenBackupWithShares(file []byte, shares []string) (*Backup, error) {
+	if _, _, err := backupParts(file); err != nil {
+		return nil, err
+	}
+	r, secret, err := combine(shares)
+	if err != nil {
+		return nil, err
+	}
+	if !r.Complete {
+		return nil, &Error{BackupInvalid, fmt.Errorf("%d of the %d parts that are needed", r.Have, r.Needed)}
+	}
+	return openBackup(file, string(secret))
+}
+
+func backupParts(file []byte) (*backupHead, []byte, error) {
+	line, sealed, ok := bytes.Cut(file[:min(len(file), maxBackupHead)], []byte("\n"))
+	if !ok || len(file) > maxBackup {
+		return nil, nil, &Error{BackupInvalid, errors.New("this is not a backup of a wallet")}
+	}
+	sealed = file[len(line)+1:]
+	h := new(backupHead)
+	if err := jose.Unmarshal(line, h); err != nil || h.Zegel != "backup" {
+		return nil, nil, &Error{BackupInvalid, errors.New("this is not a backup of a wallet")}
+	}
+	if h.Version != backupVersion {
+		return nil, nil, &Error{BackupInvalid, fmt.Errorf("backup of version %d, this program knows %d: use a newer program", h.Version, backupVersion)}
+	}
+	return h, sealed, nil
+}
+
+func openBackup(file []byte, secret string) (*Backup, error) {
+	_, sealed, err := backupParts(file)
+	if err != nil {
+		return nil, err
+	}
+	invalid := func(text string) (*Backup, error) { return nil, &Error{BackupInvalid, errors.New(text)} }
+	identity, err := age.ParseX25519Identity(secret)
+	if err != nil {
+		return invalid("the key is not one of a backup")
+	}
+	plain, err := unseal(sealed, identity)
+	if err != nil {
+		return invalid("the key is of another backup, or the file was cut off or changed")
+	}
+	b := new(Backup)
+	if err := json.Unmarshal(plain, &b.content); err != nil {
+		return invalid("the content does not parse")
+	}
+	sum := sha256.Sum256(file[:len(file)-len(sealed)-1])
+	if !bytes.Equal(sum[:], b.content.Head) {
+		return invalid("the first line was changed")
+	}
+	var s settings
+	if err := read(b.content.Records[settingsName], &s); err != nil {
+		return invalid("the settings are missing")
+	}
+	for name, data := range b.content.Records {
+		if heavy(name) || name == indexName || !json.Valid(data) {
+			return invalid("it holds what no backup holds")
+		}
+		if strings.HasPrefix(name, historyPrefix) {
+			b.History++
+		}
+	}
+	b.Made, b.Dev = b.content.Made, s.Dev
+	return b, nil
+}
+
+// Cards lists the cards as they will be: revoked and expired ones as they are, all others to be issued again.
+func (b *Backup) Cards(lang string, now time.Time) []Card {
+	cards := []Card{}
+	for _, r := range b.content.cards() {
+		r.restored()
+		cards = append(cards, r.card(lang, now))
+	}
+	return cards
+}
+
+func (r *cardRecord) restored() {
+	r.Copies = nil
+	if r.Status != "revoked" {
+		r.Status = ReissueStatus
+	}
+}
+
+// Restored says what became of a wallet that was in the way.
+type Restored struct {
+	Wallet *Wallet
+	Kept   string // where the wallet that was there before lies now; empty: there was none
+}
+
+// Restore makes a wallet of a backup in o.Dir, opened by a new secret. A wallet that is there already is an error
+// ([ErrExists]) unless replace is set; then it is kept beside, unchanged, and still opens with its own secret.
+func (b *Backup) Restore(ctx context.Context, o Options, secret string, replace bool) (*Restored, error) {
+	h := o.home()
+	exists := Exists(o)
+	if exists && !replace {
+		return nil, fmt.Errorf("%q: %w", o.Dir, ErrExists)
+	}
+	var s settings
+	if err := read(b.content.Records[settingsName], &s); err != nil {
+		return nil, err
+	}
+	made := o
+	if exists {
+		made.Dir = o.Dir + restoringSuffix
+		if err := h.RemoveAll(made.Dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	w, err := Create(ctx, made, Setup{Secret: secret, Network: s.Network, Dev: s.Dev})
+	if err != nil {
+		return nil, err
+	}
+	if err := w.take(ctx, b); err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	if !exists {
+		return &Restored{Wallet: w}, nil
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	kept := fmt.Sprintf("%s.before-%s", o.Dir, o.Now().UTC().Format("20060102T150405"))
+	if err := h.swap(o.Dir, made.Dir, kept); err != nil {
+		return nil, err
+	}
+	w, err = Open(ctx, o, secret)
+	return &Restored{Wallet: w, Kept: kept}, err
+}
+
+// restoringSuffix names a restored wallet until it takes its place.
+const restoringSuffix = ".restoring"
+
+// swap keeps the old wallet and puts the new one in its place. Nobody may have the old one open.
+func (h *home) swap(dir, made, kept string) error {
+	old := &store{home: h}
+	if err := old.lockStore(); err != nil {
+		return err
+	}
+	if err := h.unlock(); err != nil {
+		return err
+	}
+	if h.exists(kept) {
+		return fmt.Errorf("%q exists", kept)
+	}
+	if err := h.Rename(dir, kept); err != nil {
+		return err
+	}
+	if err := h.Rename(made, dir); err != nil {
+		return errors.Join(err, h.Rename(kept, dir))
+	}
+	return h.syncDir(h.PathDir(dir))
+}
+
+// finishRestore puts a restored wallet in its place that a crash left beside it.
+func (h *home) finishRestore() error {
+	made := h.dir + restoringSuffix
+	if h.exists(h.dir) || !h.exists(h.PathJoin(made, keyFile)) {
+		return nil
+	}
+	if err := h.Rename(made, h.dir); err != nil {
+		return err
+	}
+	return h.syncDir(h.PathDir(h.dir))
+}
+
+// take writes the content of a backup into a new wallet.
+func (w *Wallet) take(ctx context.Context, b *Backup) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var writes []write
+	for name, data := range b.content.Records {
+		if name != settingsName && !strings.HasPrefix(name, cardPrefix) {
+			writes = append(writes, write{name, data})
+		}
+	}
+	for _, r := range b.content.cards() {
+		r.restored()
+		writes = append(writes, put(cardPrefix+r.ID, r))
+	}
+	if err := w.store.commit(ctx, writes...); err != nil {
+		return err
+	}
+	return w.store.commit(ctx, w.entry(Entry{Kind: "restored", Outcome: "ok"}))
+}
