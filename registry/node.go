@@ -64,6 +64,9 @@ type Node struct {
 	fresh  int64 // height from which the node can prove something fresh
 
 	waiting  atomic.Int64 // questions that wait for news
+	shown    blockCache
+	uses     useCache
+	lights   lightCache
 	stopping atomic.Bool
 	closed   chan struct{}
 	kept     sync.WaitGroup // goroutines of the node's own

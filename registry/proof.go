@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/cometbft/cometbft/types"
@@ -49,12 +50,59 @@ func (n *Node) light(height int64) (*types.LightBlock, error) {
 	}, nil
 }
 
-func (n *Node) encodedLight(height int64) ([]byte, error) {
+// encodedLight is a header with its commit and validator set as it travels.
+type encodedLight struct {
+	height  int64
+	raw     []byte
+	appHash []byte
+	final   bool // its commit is the one that the next block carries, the same on every node
+}
+
+// lightCache remembers encoded headers: every proof carries one, and most carry the same.
+type lightCache struct {
+	mu       sync.Mutex
+	newest   *encodedLight // not final
+	new, old map[int64]*encodedLight
+}
+
+const lightCacheSize = 512
+
+func (c *lightCache) get(n *Node, height int64) (*encodedLight, error) {
+	final := n.blocks.Height() > height
+	kept := height >= n.blocks.Base() // else what is remembered counts no more
+	c.mu.Lock()
+	known := c.new[height]
+	if known == nil {
+		known = c.old[height]
+	}
+	if known == nil && !final && c.newest != nil && c.newest.height == height {
+		known = c.newest
+	}
+	c.mu.Unlock()
+	if known != nil && kept {
+		return known, nil
+	}
 	lb, err := n.light(height)
 	if err != nil {
 		return nil, err
 	}
-	return ledger.EncodeLightBlock(lb)
+	e := &encodedLight{height: height, appHash: lb.AppHash, final: final}
+	if e.raw, err = ledger.EncodeLightBlock(lb); err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !final {
+		c.newest = e
+	}
+	if !final || !kept {
+		return e, nil
+	}
+	if c.new == nil || len(c.new) >= lightCacheSize {
+		c.old, c.new = c.new, map[int64]*encodedLight{}
+	}
+	c.new[height] = e
+	return e, nil
 }
 
 // prove returns values with their proofs, the header that signs them, and the way from a trusted height to it.
@@ -63,16 +111,14 @@ func (n *Node) prove(ctx context.Context, keys [][]byte, from int64) (*ledger.Bu
 	if err != nil {
 		return nil, err
 	}
-	if from > header.Height {
+	if from > header.height {
 		return nil, errNotYet
 	}
 	b := &ledger.BundleContent{Version: 1, Items: make([]ledger.BundleItem, 0, len(keys)), Path: [][]byte{}}
-	if b.Path, err = n.path(s, from, header.Height); err != nil {
+	if b.Path, err = n.path(s, from, header.height); err != nil {
 		return nil, err
 	}
-	if b.Block, err = ledger.EncodeLightBlock(header); err != nil {
-		return nil, err
-	}
+	b.Block = header.raw
 	for _, key := range keys {
 		item := ledger.BundleItem{Key: key}
 		if item.Value, err = s.get(key); err != nil {
@@ -92,7 +138,7 @@ func (n *Node) prove(ctx context.Context, keys [][]byte, from int64) (*ledger.Bu
 
 // provable returns the newest state and the header that signs it. The state of height H is signed by the header of H+1,
 // which CometBFT makes at once when the root has changed. When it has not, the header of H itself holds the same root.
-func (n *Node) provable(ctx context.Context) (*snapshot, *types.LightBlock, error) {
+func (n *Node) provable(ctx context.Context) (*snapshot, *encodedLight, error) {
 	s := n.app.state.snapshot()
 	if s.height == 0 {
 		return nil, nil, errNotYet
@@ -106,12 +152,12 @@ func (n *Node) provable(ctx context.Context) (*snapshot, *types.LightBlock, erro
 			return nil, nil, errNotYet
 		}
 	}
-	header, err := n.light(height)
+	header, err := n.lights.get(n, height)
 	if err != nil {
 		return nil, nil, err
 	}
-	if !bytes.Equal(header.AppHash, s.root) {
-		return nil, nil, fmt.Errorf("header %d carries root %x, the state %x", height, header.AppHash, s.root)
+	if !bytes.Equal(header.appHash, s.root) {
+		return nil, nil, fmt.Errorf("header %d carries root %x, the state %x", height, header.appHash, s.root)
 	}
 	return s, header, nil
 }
@@ -123,9 +169,7 @@ func (n *Node) path(s *snapshot, from, to int64) ([][]byte, error) {
 	if from <= 0 {
 		return path, nil
 	}
-	if _, err := n.light(from); err != nil {
-		return nil, err
-	}
+	// The trusted block itself may be gone: who asks has its hash and its validators.
 	o := newOverlay(s)
 	turns := o.turns()
 	if o.failed != nil {
@@ -137,11 +181,11 @@ func (n *Node) path(s *snapshot, from, to int64) ([][]byte, error) {
 			if h <= last || h >= to {
 				continue
 			}
-			raw, err := n.encodedLight(h)
+			lb, err := n.lights.get(n, h)
 			if err != nil {
 				return nil, err
 			}
-			path, last = append(path, raw), h
+			path, last = append(path, lb.raw), h
 		}
 	}
 	return path, nil

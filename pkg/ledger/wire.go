@@ -12,9 +12,11 @@ import "github.com/zegel-id/zegel/pkg/did"
 //		chain or no longer kept, 503 with Retry-After while there is no provable height yet.
 //	GET /v1/light/<height>
 //		→ 200 application/protobuf, tendermint.types.LightBlock. Height 0 is the newest block. 404 not made yet,
-//		410 no longer kept.
+//		410 no longer kept. All but the newest never change and may be cached for ever.
 //	GET /v1/changes?after=<height>&wait=<seconds, at most 25>
 //		→ 200 JSON [Changes], at once if there is a block above after, else when there is one or after wait. A hint.
+//		With Accept: text/event-stream it is a stream of events "changes" with the same JSON for each new block, whose id
+//		is the height; a client that reconnects says Last-Event-ID. 503 with Retry-After when too many wait.
 //	GET /v1/lists/<hex sha256(uri)>
 //		→ 200 JSON [ListHint]; 404 unknown.
 //	GET /v1/lists/<hex sha256(uri)>/hashes
@@ -30,6 +32,21 @@ import "github.com/zegel-id/zegel/pkg/did"
 //	GET /v1/tx/<hex sha256(raw)>?wait=<seconds, at most 25>
 //		→ 200 JSON [TxAnswer] with the height of its block, or height 0 if it was refused after all; 404 if this node
 //		does not know (yet). From memory: the durable proof is the [SequenceRecord].
+//	GET /v1/dids/<did>
+//		→ 200 application/did-resolution, a DID resolution result (W3C DID Resolution); with Accept: application/did+json
+//		or application/did+ld+json the document alone. 400 malformed, 404 unknown, 410 deactivated (with its metadata).
+//	GET /v1/accreditations/<did>   → {"accreditations": [AccreditationHint]}; 404 nobody has this DID.
+//	GET /v1/members       → {"members": [MemberHint]}
+//	GET /v1/validators    → {"validators": [ValidatorHint]}, who signs the newest block
+//	GET /v1/proposals     → {"proposals": [ProposalHint]}, the newest first
+//	GET /v1/proposals/<hex id>   → [ProposalHint]; 404 unknown
+//	GET /v1/stops         → {"stops": [StopHint]}, by time, ended ones included
+//	GET /v1/parameters    → {"parameters": ParametersHint}
+//	GET /v1/lists?from=<n>&limit=<at most 100>   → {"total", "next", "lists": [ListHint]}, by uri
+//	GET /v1/blocks?before=<height>&limit=<at most 100>   → {"oldest", "blocks": [BlockHint]}, the newest first
+//		These show the newest state: each answer has its "height" and "time" too, and what depends on the time, as whether
+//		a proposal has lapsed, holds at that time. ETag is made of the height; If-None-Match answers 304. For display: the
+//		truth is under /v1/proof, at [KeyAccreditations], [KeyMembers], [KeyProposal] and so on.
 //	GET /v1/network   → 200 JSON, a network file for the newest block, for display and never for trust.
 //	GET /v1/status    → 200 JSON [NodeStatus].
 //	GET /healthz, /readyz, /metrics, /openapi.json
@@ -77,6 +94,7 @@ type Changes struct {
 
 // ListHint describes a status list.
 type ListHint struct {
+	ID     string  `json:"id"` // [ListID]
 	URI    string  `json:"uri"`
 	Owner  did.DID `json:"owner"`
 	Bits   int     `json:"bits"`
@@ -85,6 +103,7 @@ type ListHint struct {
 	Expiry int64   `json:"expiry"`
 	Root   string  `json:"root"`
 	Height int64   `json:"height"`
+	Used   int     `json:"used"` // entries that are set
 }
 
 // TxAnswer says what became of a transaction.
