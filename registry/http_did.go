@@ -21,7 +21,7 @@ func (n *Node) getDID(w http.ResponseWriter, r *http.Request) {
 		n.fail(w, err)
 		return
 	}
-	x, _, ok := n.fresh(w, r)
+	x, _, ok := n.newest(w, r)
 	if !ok {
 		return
 	}

@@ -24,9 +24,9 @@ type of struct {
 	Time   string `json:"time"`
 }
 
-// fresh returns the newest state. Readers may keep an answer and ask whether it still is the newest: its tag is the
+// newest returns the newest state. Readers may keep an answer and ask whether it still is the newest: its tag is the
 // height. ok is false if that was the question and the answer is yes.
-func (n *Node) fresh(w http.ResponseWriter, r *http.Request) (x *reader, head of, ok bool) {
+func (n *Node) newest(w http.ResponseWriter, r *http.Request) (x *reader, head of, ok bool) {
 	x = n.reader()
 	if x.s.height == 0 {
 		n.fail(w, errNotYet)
@@ -73,7 +73,7 @@ func (n *Node) getAccreditations(w http.ResponseWriter, r *http.Request) {
 		n.fail(w, err)
 		return
 	}
-	x, head, ok := n.fresh(w, r)
+	x, head, ok := n.newest(w, r)
 	if !ok {
 		return
 	}
@@ -93,7 +93,7 @@ func (n *Node) getAccreditations(w http.ResponseWriter, r *http.Request) {
 }
 
 func (n *Node) getMembers(w http.ResponseWriter, r *http.Request) {
-	x, head, ok := n.fresh(w, r)
+	x, head, ok := n.newest(w, r)
 	if !ok {
 		return
 	}
@@ -108,7 +108,7 @@ func (n *Node) getMembers(w http.ResponseWriter, r *http.Request) {
 }
 
 func (n *Node) getValidators(w http.ResponseWriter, r *http.Request) {
-	x, head, ok := n.fresh(w, r)
+	x, head, ok := n.newest(w, r)
 	if !ok {
 		return
 	}
@@ -154,7 +154,7 @@ func (n *Node) validators(x *reader) ([]ledger.ValidatorHint, error) {
 }
 
 func (n *Node) getProposals(w http.ResponseWriter, r *http.Request) {
-	x, head, ok := n.fresh(w, r)
+	x, head, ok := n.newest(w, r)
 	if !ok {
 		return
 	}
@@ -169,7 +169,7 @@ func (n *Node) getProposals(w http.ResponseWriter, r *http.Request) {
 }
 
 func (n *Node) getProposal(w http.ResponseWriter, r *http.Request) {
-	x, head, ok := n.fresh(w, r)
+	x, head, ok := n.newest(w, r)
 	if !ok {
 		return
 	}
@@ -198,7 +198,7 @@ func (x *reader) theProposal(r *http.Request) *ledger.Proposal {
 }
 
 func (n *Node) getStops(w http.ResponseWriter, r *http.Request) {
-	x, head, ok := n.fresh(w, r)
+	x, head, ok := n.newest(w, r)
 	if !ok {
 		return
 	}
@@ -213,7 +213,7 @@ func (n *Node) getStops(w http.ResponseWriter, r *http.Request) {
 }
 
 func (n *Node) getParameters(w http.ResponseWriter, r *http.Request) {
-	x, head, ok := n.fresh(w, r)
+	x, head, ok := n.newest(w, r)
 	if !ok {
 		return
 	}
@@ -234,7 +234,7 @@ func (n *Node) getLists(w http.ResponseWriter, r *http.Request) {
 		n.fail(w, err)
 		return
 	}
-	x, head, ok := n.fresh(w, r)
+	x, head, ok := n.newest(w, r)
 	if !ok {
 		return
 	}
@@ -274,7 +274,7 @@ func (n *Node) getBlocks(w http.ResponseWriter, r *http.Request) {
 		n.fail(w, err)
 		return
 	}
-	x, head, ok := n.fresh(w, r)
+	x, head, ok := n.newest(w, r)
 	if !ok {
 		return
 	}
