@@ -95,7 +95,8 @@ func (a *App) InitChain(_ context.Context, req *abci.RequestInitChain) (*abci.Re
 		return nil, err
 	}
 	a.resetCheck()
-	return &abci.ResponseInitChain{AppHash: root}, nil
+	// The validators are those of the members, whatever else the genesis file says.
+	return &abci.ResponseInitChain{AppHash: root, Validators: validatorUpdates(nil, validators(o.members()))}, nil
 }
 
 // base is what the next block builds on.

@@ -28,12 +28,13 @@ func (b *block) seconds() int64 { return b.time.Unix() }
 
 // refusal says why a transaction has no effect.
 type refusal struct {
-	code ledger.Code
-	text string
+	code  ledger.Code
+	text  string
+	later bool // a later block may allow it as it is
 }
 
 func refuse(code ledger.Code, format string, args ...any) *refusal {
-	return &refusal{code, fmt.Sprintf(format, args...)}
+	return &refusal{code: code, text: fmt.Sprintf(format, args...)}
 }
 
 // refuseForm turns an error of a form check into the code that it stands for.
@@ -146,6 +147,9 @@ func txKey(o *overlay, t *transaction, b *block) (ed25519.PublicKey, *refusal) {
 	stored, exists := o.record(t.Sender)
 	if exists && stored.Deactivated {
 		return nil, refuse(ledger.TerminalState, "%q is deactivated", t.Sender)
+	}
+	if exists && t.Kind == ledger.Cancel && t.Cancel.Key != nil {
+		return cancelKey(t, stored)
 	}
 	record := stored
 	switch {

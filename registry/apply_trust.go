@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/zegel-id/zegel/pkg/did"
 	"github.com/zegel-id/zegel/pkg/ledger"
 	"github.com/zegel-id/zegel/pkg/trust"
 )
@@ -18,15 +19,23 @@ const (
 
 // accredit says that an organisation may issue or ask.
 func accredit(o *overlay, t *transaction, b *block) *refusal {
-	a := *t.Accredit
-	if a.GrantedBy != "" || a.EndedAt != 0 || a.Distrust {
-		return refuse(ledger.Malformed, "accreditation %q holds what the chain sets", a.ID)
-	}
-	if _, err := a.Trust(); err != nil {
+	if _, err := t.Accredit.Trust(); err != nil {
 		return refuseForm(err)
 	}
 	if r := govern(o, t); r != nil {
 		return r
+	}
+	return storeAccreditation(o, *t.Accredit, t.Sender, nil, b)
+}
+
+// storeAccreditation stores an accreditation that the members decided, under the name of who proposed it. decision is
+// the id of the proposal, nil for a lone member.
+func storeAccreditation(o *overlay, a ledger.Accreditation, by did.DID, decision []byte, b *block) *refusal {
+	if a.GrantedBy != "" || a.EndedAt != 0 || a.Distrust || a.StoppedFrom != 0 || a.StoppedUntil != 0 || a.Decision != nil {
+		return refuse(ledger.Malformed, "accreditation %q holds what the chain sets", a.ID)
+	}
+	if _, err := a.Trust(); err != nil {
+		return refuseForm(err)
 	}
 	for _, s := range append(slices.Sorted(values(a.Purpose)), a.Name, a.LegalBasis) {
 		if what := personal(s); what != "" {
@@ -48,30 +57,38 @@ func accredit(o *overlay, t *transaction, b *block) *refusal {
 	if len(all) == maxAccreditations {
 		return refuse(ledger.TooLarge, "%q has %d accreditations", a.Subject, len(all))
 	}
-	a.GrantedBy = t.Sender
+	a.GrantedBy, a.Decision = by, decision
 	key := ledger.KeyAccreditations(a.Subject)
 	o.store(key, slices.Insert(all, at, a))
 	if n := len(o.value(key)); n > maxValue {
 		return refuse(ledger.TooLarge, "the accreditations of %q would take %d bytes", a.Subject, n)
 	}
-	if o.vouch(a.Subject) {
+	o.welcome(a.Subject)
+	return nil
+}
+
+// welcome vouches for a DID that stands on the chain: it is no guest any more.
+func (o *overlay) welcome(d did.DID) {
+	if o.vouch(d) {
 		if n := o.guests(); n > 0 {
 			o.store([]byte(keyGuests), n-1)
 		}
 	}
-	return nil
 }
 
 func findAccreditation(all []ledger.Accreditation, id string) (int, bool) {
 	return slices.BinarySearchFunc(all, id, func(a ledger.Accreditation, id string) int { return strings.Compare(a.ID, id) })
 }
 
-// withdraw ends an accreditation at the time of the block. One that ended without distrust may still be distrusted.
 func withdraw(o *overlay, t *transaction, b *block) *refusal {
-	w := t.Withdraw
 	if r := govern(o, t); r != nil {
 		return r
 	}
+	return endAccreditation(o, t.Withdraw, b)
+}
+
+// endAccreditation ends one at the time of the block. One that ended without distrust may still be distrusted.
+func endAccreditation(o *overlay, w *ledger.WithdrawAction, b *block) *refusal {
 	all := o.accreditations(w.Subject)
 	at, found := findAccreditation(all, w.ID)
 	if !found {
@@ -129,5 +146,21 @@ func storeAnchor(o *overlay, a *ledger.Anchor) *refusal {
 	if n := len(o.value(ledger.KeyAnchors())); n > maxValue {
 		return refuse(ledger.TooLarge, "the anchors would take %d bytes", n)
 	}
+	return nil
+}
+
+// removeAnchor ends an anchor. Nothing that it vouched for counts from the next block on.
+func removeAnchor(o *overlay, id string) *refusal {
+	var all []ledger.Anchor
+	o.load(ledger.KeyAnchors(), &all)
+	at, found := slices.BinarySearchFunc(all, id, func(x ledger.Anchor, id string) int { return strings.Compare(x.ID, id) })
+	if !found {
+		return refuse(ledger.UnknownObject, "anchor %q", id)
+	}
+	if len(all) == 1 {
+		o.remove(ledger.KeyAnchors())
+		return nil
+	}
+	o.store(ledger.KeyAnchors(), slices.Delete(all, at, at+1))
 	return nil
 }

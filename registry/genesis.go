@@ -130,7 +130,9 @@ func (g *Genesis) write(o *overlay, b *block) error {
 		members = append(members, ledger.Member{DID: id, Name: m.Name, Validator: m.Validator, Since: b.seconds()})
 		o.vouch(id)
 	}
-	o.storeMembers(members)
+	if r := o.found(members); r != nil {
+		return fmt.Errorf("genesis: %s", r.text)
+	}
 	for i := range g.Anchors {
 		if r := storeAnchor(o, &g.Anchors[i]); r != nil {
 			return fmt.Errorf("genesis: anchor %d: %s", i, r.text)

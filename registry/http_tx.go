@@ -64,7 +64,7 @@ func (n *Node) submit(raw []byte) (answer ledger.TxAnswer, full bool, err error)
 	n.app.feed.forget(name)
 	var checked *refusal
 	err = n.pool.CheckTx(raw, func(r *abciCheckTx) {
-		checked = &refusal{ledger.Code(r.Code), r.Log}
+		checked = &refusal{code: ledger.Code(r.Code), text: r.Log}
 	}, mempool.TxInfo{})
 	var isFull mempool.ErrMempoolIsFull
 	var tooLarge mempool.ErrTxTooLarge

@@ -15,6 +15,9 @@ const (
 	keyStir   = "\xffstir"   // time of the newest block that was made to change the root
 	keyGuests = "\xffguests" // how many DIDs nobody vouched for
 	keyTurns  = "\xffturns"  // []int64, heights whose validator set is not the one before
+	keySets   = "\xffsets"   // []validatorSet, those that act in the next blocks
+	keyDocket = "\xffdocket" // []docketEntry
+	keySeat   = "\xffseat/"  // and the address of a validator: seat
 	chunkKind = "\xfe"
 )
 

@@ -90,6 +90,9 @@ type VoteAction struct {
 // ProposalName names a proposal: the hash of the transaction that made it.
 type ProposalName struct {
 	ID []byte `cbor:"1,keyasint"`
+	// Ed25519, 32 bytes, of a cancel that the recovery key of the DID signs: its hash is the stored RecoveryHash. The
+	// transaction's key id is "recovery".
+	Key []byte `cbor:"2,keyasint,omitempty"`
 }
 
 // Outcome is where a proposal stands.

@@ -95,6 +95,14 @@ func (t *Tx) check() error {
 	if d, err := did.Parse(string(t.Sender)); err != nil || d.Method() != "zegel" {
 		return fmt.Errorf("%w: sender %q", ErrMalformed, clip(string(t.Sender)))
 	}
+	switch t.Kind {
+	case Vote:
+		return t.Vote.check()
+	case Cancel:
+		return t.Cancel.check(t.Kind)
+	case Execute:
+		return t.Execute.check(t.Kind)
+	}
 	return nil
 }
 
