@@ -24,7 +24,7 @@ type testNet struct {
 	*world
 	genesis []byte
 	nodes   []*testNode
-	network *ledger.Network // its root is a block near the beginning
+	network *ledger.Network // it trusts the genesis
 }
 
 // testNode is one of its nodes. A stopped one can be started again.
@@ -192,14 +192,18 @@ func (n *testNode) stop(t testing.TB) {
 	n.Node = nil
 }
 
-// root makes the network file from the first node.
+// root makes the network file.
 func (tn *testNet) root(t testing.TB) {
 	t.Helper()
 	var urls []string
 	for _, node := range tn.nodes {
 		urls = append(urls, node.url)
 	}
-	network, err := tn.nodes[0].Network(urls)
+	g, err := ReadGenesis(tn.genesis)
+	if err != nil {
+		t.Fatal(err)
+	}
+	network, err := g.NetworkFile(urls)
 	if err != nil {
 		t.Fatal(err)
 	}
