@@ -25,8 +25,8 @@ func recoveryKey(stored *ledger.DIDRecord, t *transaction) (ed25519.PublicKey, *
 	return t.Recover.Key, nil
 }
 
-// recoverDID replaces a record with the recovery key. A recovery by vote that waits for the same DID is over: whoever has
-// this key has not lost everything.
+// recoverDID replaces a record with the recovery key. A recovery of the same DID by vote is over: whoever has this key has
+// not lost everything.
 func recoverDID(o *overlay, t *transaction, b *block) *refusal {
 	in := &t.Recover.Record
 	switch {
@@ -45,15 +45,7 @@ func recoverDID(o *overlay, t *transaction, b *block) *refusal {
 	if r := replaceRecord(o, t.Sender, in, b); r != nil {
 		return r
 	}
-	var proposals [][]byte
-	o.load(ledger.KeyProposals(), &proposals)
-	for _, id := range proposals {
-		var p ledger.Proposal
-		if o.load(ledger.KeyProposal(id), &p) && p.Outcome == ledger.Waiting && p.Action.Recover != nil && p.Action.Recover.DID == t.Sender {
-			p.Outcome, p.Decided = ledger.Cancelled, b.seconds()
-			o.store(ledger.KeyProposal(id), p)
-		}
-	}
+	dropRecoveries(o, t.Sender, b)
 	return nil
 }
 
