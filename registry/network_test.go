@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cometbft/cometbft/p2p"
+
 	"github.com/zegel-id/zegel/pkg/ledger"
 	"github.com/zegel-id/zegel/pkg/web"
 )
@@ -133,6 +135,16 @@ func (tn *testNet) join(t testing.TB) *testNode {
 // start starts a stopped node, without waiting for it.
 func (tn *testNet) start(t testing.TB, node *testNode) {
 	t.Helper()
+	// CometBFT leaves connections open that came in while it stopped. The end of a process would close them; here the
+	// others would refuse the node as one that is connected already.
+	for _, other := range tn.nodes {
+		if other.Node == nil {
+			continue
+		}
+		if peer := other.comet.Switch().Peers().Get(p2p.ID(node.keys.NodeID)); peer != nil {
+			other.comet.Switch().StopPeerGracefully(peer)
+		}
+	}
 	out := &closingWriter{to: testWriter{t}}
 	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelError}))
 	n, err := Start(t.Context(), Config{Dir: node.dir, Logger: log})
