@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	abci "github.com/cometbft/cometbft/abci/types"
@@ -39,6 +40,10 @@ type App struct {
 	last    *outcome          // the newest run, so that a block is not executed three times
 	staged  *outcome          // the block to be saved
 	poked   pokes
+
+	archive *archive     // snapshots for others; nil: none
+	intake  *intake      // the snapshot that is being taken over
+	retain  atomic.Int64 // first height whose block is kept; 0: all
 }
 
 // outcome is what a list of transactions does to the newest state.
@@ -60,12 +65,20 @@ func newApp(state *State, log *slog.Logger, now func() time.Time) (*App, error) 
 	}
 	a.check = newOverlay(state.snapshot())
 	if state.snapshot().height > 0 {
-		if !a.check.load([]byte(keyChain), &a.chain) {
-			return nil, fmt.Errorf("the state does not say which network it belongs to: %v", a.check.failed)
-		}
-		a.feed.reset(state.snapshot().height)
+		return a, a.goOn(state.snapshot())
 	}
 	return a, nil
+}
+
+// goOn begins with a state that is there.
+func (a *App) goOn(now *snapshot) error {
+	if o := newOverlay(now); !o.load([]byte(keyChain), &a.chain) {
+		return fmt.Errorf("the state does not say which network it belongs to: %v", o.failed)
+	}
+	a.state.newest.Store(now)
+	a.resetCheck()
+	a.feed.reset(now.height)
+	return nil
 }
 
 func (a *App) block(height int64, t time.Time) *block {
@@ -233,7 +246,7 @@ func (a *App) Commit(context.Context, *abci.RequestCommit) (*abci.ResponseCommit
 	a.resetCheck()
 	a.poked.committed()
 	a.feed.committed(now, out)
-	return &abci.ResponseCommit{}, nil
+	return &abci.ResponseCommit{RetainHeight: a.retain.Load()}, nil
 }
 
 // begin starts a block on the newest state.

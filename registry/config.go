@@ -24,7 +24,11 @@ type Settings struct {
 	Peers     []string `toml:"peers"`     // as "<node id>@<host>:<port>"
 	Heartbeat string   `toml:"heartbeat"` // empty: 20s
 
-	heartbeat time.Duration
+	SnapshotEvery string   `toml:"snapshot_every"` // empty: 24h
+	Snapshots     int      `toml:"snapshots"`      // newest ones that are kept; 0: 2
+	StateSync     []string `toml:"state_sync"`     // base URLs of nodes to take a snapshot over from; empty: read all blocks
+
+	heartbeat, snapshotEvery time.Duration
 }
 
 // settingsText is node.toml. A setting that is added to [Settings] gets its comment here.
@@ -48,6 +52,19 @@ peers = [{{range .Peers}}
 
 # How often a block is made when nothing happens. It bounds how fresh a proof can be; all nodes should agree.
 heartbeat = {{toml .Heartbeat}}
+
+# How often the state is written to a snapshot, from which other nodes can start and this one can be restored. All nodes
+# should agree, so that one that joins can take parts of the same snapshot from all of them.
+snapshot_every = {{toml .SnapshotEvery}}
+
+# How many of the newest snapshots are kept. One a month of the older ones is kept too, as long as blocks are.
+snapshots = {{.Snapshots}}
+
+# Only read while the node has no block: base URLs of nodes (/v1 hangs below them) that vouch for the snapshot to start
+# from, as "https://registry.voorbeeldstad.example". Empty: read and check all blocks from the first, if others still have them.
+state_sync = [{{range .StateSync}}
+  {{toml .}},{{end}}{{if .StateSync}}
+{{end}}]
 `))
 
 // tomlValue returns a string as TOML writes it.
@@ -61,6 +78,8 @@ func (s Settings) withDefaults() Settings {
 	s.Name = cmp.Or(s.Name, "zegel")
 	s.HTTP = cmp.Or(s.HTTP, "127.0.0.1:8430")
 	s.Heartbeat = cmp.Or(s.Heartbeat, "20s")
+	s.SnapshotEvery = cmp.Or(s.SnapshotEvery, "24h")
+	s.Snapshots = cmp.Or(s.Snapshots, 2)
 	return s
 }
 
@@ -95,6 +114,12 @@ func LoadSettings(path string) (*Settings, error) {
 func (s *Settings) check() (err error) {
 	if s.heartbeat, err = time.ParseDuration(s.Heartbeat); err != nil || s.heartbeat < 50*time.Millisecond || s.heartbeat > 20*time.Second {
 		return fmt.Errorf("heartbeat %q is not between 50ms and 20s", s.Heartbeat)
+	}
+	if s.snapshotEvery, err = time.ParseDuration(s.SnapshotEvery); err != nil || s.snapshotEvery < time.Second || s.snapshotEvery > 30*24*time.Hour {
+		return fmt.Errorf("snapshot_every %q is not between 1s and 720h", s.SnapshotEvery)
+	}
+	if s.Snapshots < 1 || s.Snapshots > 1000 {
+		return fmt.Errorf("snapshots %d is not between 1 and 1000", s.Snapshots)
 	}
 	if s.Listen != "" {
 		if _, port, err := net.SplitHostPort(strings.TrimPrefix(s.Listen, "tcp://")); err != nil || port == "" {
@@ -144,6 +169,9 @@ func cometConfig(dir string, s *Settings) *cfg.Config {
 	c.P2P.AddrBookStrict = false
 	c.P2P.FlushThrottleTimeout = 10 * time.Millisecond
 	c.P2P.MaxNumInboundPeers = 64
+
+	c.StateSync.DiscoveryTime = 5 * time.Second
+	c.StateSync.TempDir = filepath.Join(dir, dataDir) // chunks on their way take as much room as the state
 
 	c.Mempool.Size = 5000
 	c.Mempool.CacheSize = 10_000

@@ -15,6 +15,8 @@ import (
 	cmtjson "github.com/cometbft/cometbft/libs/json"
 	"github.com/cometbft/cometbft/p2p"
 	"github.com/cometbft/cometbft/privval"
+
+	"github.com/zegel-id/zegel/pkg/ledger"
 )
 
 // Files of a node's directory.
@@ -26,6 +28,9 @@ const (
 	signerState   = "data/validator-state.json"
 	dataDir       = "data"
 	lockFile      = "lock"
+	networkFile   = "network.json" // may be there: what a node that joins trusts besides the genesis file
+	milestonesDir = "data/milestones"
+	snapshotsDir  = "data/snapshots"
 )
 
 // Keys are the public halves of a node's keys.
@@ -204,4 +209,20 @@ func checkPrivate(path string) error {
 		return fmt.Errorf("%s has mode %04o: others can read the key; chmod 600 it, and make a new one if somebody may have", path, mode)
 	}
 	return nil
+}
+
+// loadNetwork reads a network file; nil if there is none.
+func loadNetwork(path string) (*ledger.Network, error) {
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	n, err := ledger.ParseNetwork(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return n, nil
 }

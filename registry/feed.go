@@ -36,6 +36,7 @@ func (f *feed) reset(height int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.first, f.blocks, f.height = height+1, nil, height
+	f.wake()
 }
 
 func (f *feed) wake() {

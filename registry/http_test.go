@@ -271,13 +271,14 @@ func TestSettings(t *testing.T) {
 	}
 	all := Settings{
 		Name: `Gemeente "Voorbeeldstad" \ é`, Listen: "tcp://0.0.0.0:26656", HTTP: "[::1]:8430", Heartbeat: "5s",
+		SnapshotEvery: "12h", Snapshots: 3, StateSync: []string{"https://voorbeeldstad.example/registry"},
 		Peers: []string{strings.Repeat("ab", 20) + "@voorbeeldstad.example:26656", strings.Repeat("cd", 20) + "@127.0.0.1:26656"},
 	}
 	if text, err = all.encode(); err != nil {
 		t.Fatal(err)
 	}
 	got := read(string(text))
-	got.heartbeat = 0
+	got.heartbeat, got.snapshotEvery = 0, 0
 	if !reflect.DeepEqual(got, all) {
 		t.Errorf("wrote %+v, read %+v", all, got)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	cometdb "github.com/cometbft/cometbft-db"
+	cfg "github.com/cometbft/cometbft/config"
 	"github.com/cometbft/cometbft/crypto/ed25519"
 	"github.com/cometbft/cometbft/mempool"
 	cmt "github.com/cometbft/cometbft/node"
@@ -34,7 +35,8 @@ type Config struct {
 	Listen string // p2p address, as "tcp://127.0.0.1:26656"; empty: what node.toml says, else a free loopback port
 	Logger *slog.Logger
 
-	asleep time.Duration // instead of stale, for tests
+	asleep time.Duration                  // instead of stale, for tests
+	policy func(ledger.Parameters) policy // instead of what parameters and settings say, for tests
 }
 
 // stale is how old the newest header may be at a start before the one validator makes new blocks at once.
@@ -69,6 +71,10 @@ type Node struct {
 	stopping atomic.Bool
 	closed   chan struct{}
 	kept     sync.WaitGroup // goroutines of the node's own
+
+	milestones *milestones
+	keeper     *keeper
+	trusted    *trustedSource // while the state comes from a snapshot of others; else nil
 }
 
 // Open starts the node in a directory and returns when it can prove its state, or when ctx ends. Where that can take long,
@@ -117,7 +123,8 @@ func Start(ctx context.Context, c Config) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, _, err := readGenesis(genesis); err != nil {
+	_, doc, err := readGenesis(genesis)
+	if err != nil {
 		return nil, err
 	}
 	db, err := dbm.NewDB("registry", "goleveldb", filepath.Join(c.Dir, dataDir))
@@ -135,15 +142,43 @@ func Start(ctx context.Context, c Config) (_ *Node, err error) {
 	if err := comet.ValidateBasic(); err != nil {
 		return nil, err
 	}
+	if n.milestones, err = openMilestones(filepath.Join(c.Dir, milestonesDir)); err != nil {
+		return nil, err
+	}
+	if n.app.archive, err = openArchive(filepath.Join(c.Dir, snapshotsDir)); err != nil {
+		return nil, err
+	}
+	var options []cmt.Option
+	if len(settings.StateSync) > 0 && state.snapshot().height == 0 {
+		if n.trusted, err = openTrusted(ctx, c.Dir, settings.StateSync, doc, n.app, c.Logger); err != nil {
+			return nil, fmt.Errorf("state sync: %w", err)
+		}
+		for _, b := range n.trusted.milestones() {
+			raw, err := ledger.EncodeLightBlock(b)
+			if err == nil {
+				err = n.milestones.put(b.Height, raw)
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		comet.StateSync.Enable = true
+		options = append(options, cmt.StateProvider(n.trusted))
+	}
 	n.comet, err = cmt.NewNodeWithContext(ctx, comet, signer, key, proxy.NewLocalClientCreator(n.app),
 		cmt.DefaultGenesisDocProviderFunc(comet), n.openDB, cmt.DefaultMetricsProvider(comet.Instrumentation),
-		cometLogger{c.Logger, &n.stopping})
+		cometLogger{c.Logger, &n.stopping}, options...)
 	if err != nil {
 		return nil, err
 	}
 	if err := n.prepare(signer); err != nil {
 		return nil, err
 	}
+	rules := settings.policy
+	if c.policy != nil {
+		rules = c.policy
+	}
+	n.keeper = n.newKeeper(comet.Consensus.WalFile(), rules)
 	if c.asleep == 0 && n.only {
 		n.cfg.asleep = stale
 	} else if c.asleep == 0 {
@@ -153,6 +188,7 @@ func Start(ctx context.Context, c Config) (_ *Node, err error) {
 		return nil, err
 	}
 	n.keepPeers(settings.Peers)
+	n.kept.Go(n.keep)
 	return n, n.awake()
 }
 
@@ -192,8 +228,11 @@ func (n *Node) prepare(signer *privval.FilePV) error {
 		return err
 	}
 	height := n.app.state.snapshot().height
-	if meta := n.blocks.LoadBlockMeta(height); height > 0 && meta != nil {
-		n.app.state.setTime(meta.Header.Time)
+	if n.trusted != nil {
+		return nil // nothing is stored yet
+	}
+	if at, err := n.states.Load(); height > 0 && err == nil && at.LastBlockHeight == height {
+		n.app.state.setTime(at.LastBlockTime)
 		n.app.resetCheck()
 	}
 	validators, err := n.states.LoadValidators(max(1, height))
@@ -202,9 +241,6 @@ func (n *Node) prepare(signer *privval.FilePV) error {
 	}
 	n.votes = validators.HasAddress(signer.Key.Address)
 	n.only = n.votes && validators.Size() == 1
-	if n.only {
-		return checkLog(n.cfg.Dir, n.blocks.Height(), signer)
-	}
 	return nil
 }
 
@@ -264,6 +300,14 @@ func (n *Node) until(ctx context.Context, ok func() bool) error {
 			return errors.New("node closed")
 		}
 	}
+}
+
+func (n *Node) openDB(ctx *cfg.DBContext) (cometdb.DB, error) {
+	db, err := cfg.DefaultDBProvider(ctx)
+	if err == nil {
+		n.stores = append(n.stores, db)
+	}
+	return db, err
 }
 
 // Close stops the node cleanly.

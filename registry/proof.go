@@ -26,6 +26,9 @@ const proofWait = 2 * time.Second
 // light returns a header with its commit and validator set.
 func (n *Node) light(height int64) (*types.LightBlock, error) {
 	if height < n.blocks.Base() && height > 0 {
+		if raw := n.milestones.get(height); raw != nil {
+			return ledger.DecodeLightBlock(raw)
+		}
 		return nil, errGone
 	}
 	meta := n.blocks.LoadBlockMeta(height)

@@ -18,9 +18,7 @@ const (
 	keySets   = "\xffsets"   // []validatorSet, those that act in the next blocks
 	keyDocket = "\xffdocket" // []docketEntry
 	keySeat   = "\xffseat/"  // and the address of a validator: seat
-
-	keyChildren = "\xffchildren/" // []childName of one accreditation
-	chunkKind   = "\xfe"
+	chunkKind = "\xfe"
 )
 
 // chainRecord says which network the state belongs to.

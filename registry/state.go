@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +28,11 @@ type State struct {
 	// already, to the values that they have, and that is a race with whoever reads them.
 	read   *iavl.MutableTree
 	newest atomic.Pointer[snapshot]
+
+	mu   sync.Mutex
+	held map[int64]int // versions that somebody reads for long, by how many
+
+	trimmed atomic.Bool // something was deleted since the store was compacted
 }
 
 // snapshot is the state after one block.
@@ -53,10 +59,15 @@ func (s *snapshot) get(key []byte) ([]byte, error) {
 
 // openState loads the newest version that db holds.
 func openState(db dbm.DB) (*State, error) {
-	s := &State{db: db}
-	// The second index of values that the tree can keep is for many reads a block. It doubles the writes.
-	s.tree = iavl.NewMutableTree(db, treeCache, true, iavl.NewNopLogger())
-	s.read = iavl.NewMutableTree(db, treeCache, true, iavl.NewNopLogger())
+	s := &State{db: db, held: map[int64]int{}}
+	if half, err := db.Has(keyRestoring); err != nil {
+		return nil, fmt.Errorf("load state: %w", err)
+	} else if half {
+		if err := s.wipe(); err != nil {
+			return nil, fmt.Errorf("remove half a state: %w", err)
+		}
+	}
+	s.openTrees()
 	if _, err := s.tree.Load(); err != nil {
 		return nil, fmt.Errorf("load state: %w", err)
 	}
@@ -71,15 +82,21 @@ func openState(db dbm.DB) (*State, error) {
 	now.changed = now.height
 	if now.height > 1 && s.tree.VersionExists(now.height-1) {
 		before, err := s.at(now.height - 1)
-		if err != nil {
+		if err != nil && !errors.Is(err, iavl.ErrVersionDoesNotExist) { // as after a snapshot
 			return nil, err
 		}
-		if string(before.root) == string(now.root) {
+		if err == nil && string(before.root) == string(now.root) {
 			now.changed = before.height
 		}
 	}
 	s.newest.Store(now)
 	return s, nil
+}
+
+func (s *State) openTrees() {
+	// The second index of values that the tree can keep is for many reads a block. It doubles the writes.
+	s.tree = iavl.NewMutableTree(s.db, treeCache, true, iavl.NewNopLogger())
+	s.read = iavl.NewMutableTree(s.db, treeCache, true, iavl.NewNopLogger())
 }
 
 func (s *State) at(height int64) (*snapshot, error) {
