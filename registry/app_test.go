@@ -20,6 +20,9 @@ type chain struct {
 	height int64
 	now    time.Time
 	root   []byte
+
+	engine   *engine
+	evidence []abci.Misbehavior // in the block that comes
 }
 
 func newChain(t testing.TB, w *world) *chain {
@@ -34,7 +37,7 @@ func newChain(t testing.TB, w *world) *chain {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.root = res.AppHash
+	c.root, c.engine = res.AppHash, newEngine(t, res)
 	c.block()
 	return c
 }
@@ -70,7 +73,7 @@ func (c *chain) step() time.Time { return c.now.Add(time.Second) }
 // propose returns what an honest proposer makes of these transactions.
 func (c *chain) propose(txs ...[]byte) [][]byte {
 	c.t.Helper()
-	res, err := c.app.PrepareProposal(c.t.Context(), &abci.RequestPrepareProposal{Txs: txs, MaxTxBytes: 1 << 20, Height: c.height + 1, Time: c.step()})
+	res, err := c.app.PrepareProposal(c.t.Context(), &abci.RequestPrepareProposal{Txs: txs, MaxTxBytes: 1 << 20, Height: c.height + 1, Time: c.step(), Misbehavior: c.evidence})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -80,7 +83,7 @@ func (c *chain) propose(txs ...[]byte) [][]byte {
 // judge says whether a validator accepts a block of exactly these transactions.
 func (c *chain) judge(txs ...[]byte) bool {
 	c.t.Helper()
-	res, err := c.app.ProcessProposal(c.t.Context(), &abci.RequestProcessProposal{Txs: txs, Height: c.height + 1, Time: c.step()})
+	res, err := c.app.ProcessProposal(c.t.Context(), &abci.RequestProcessProposal{Txs: txs, Height: c.height + 1, Time: c.step(), Misbehavior: c.evidence})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -92,10 +95,12 @@ func (c *chain) decide(txs ...[]byte) []ledger.Code {
 	c.t.Helper()
 	c.now = c.step()
 	c.height++
-	res, err := c.app.FinalizeBlock(c.t.Context(), &abci.RequestFinalizeBlock{Txs: txs, Height: c.height, Time: c.now})
+	res, err := c.app.FinalizeBlock(c.t.Context(), &abci.RequestFinalizeBlock{Txs: txs, Height: c.height, Time: c.now, Misbehavior: c.evidence})
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	c.engine.finalized(c.height, c.evidence, res.ValidatorUpdates, res.ConsensusParamUpdates)
+	c.evidence = nil
 	if _, err := c.app.Commit(c.t.Context(), &abci.RequestCommit{}); err != nil {
 		c.t.Fatal(err)
 	}

@@ -140,9 +140,10 @@ func admit(o *overlay, t *transaction, b *block) (ed25519.PublicKey, *refusal) {
 	return key, nil
 }
 
-// txKey finds the key that must have signed. It is one of the sender's record, with two exceptions: a first record
-// vouches for itself, and an update is signed by the key that the record before it committed to. So a stolen key alone
-// cannot rotate, and who watches a rotation go by cannot turn it into another one.
+// txKey finds the key that must have signed. It is one of the sender's record, with three exceptions: a first record
+// vouches for itself, an update is signed by the key that the record before it committed to, and a recovery by the
+// offline key that it committed to. So a stolen key alone cannot rotate, and who watches a rotation go by cannot turn it
+// into another one.
 func txKey(o *overlay, t *transaction, b *block) (ed25519.PublicKey, *refusal) {
 	stored, exists := o.record(t.Sender)
 	if exists && stored.Deactivated {
@@ -159,6 +160,8 @@ func txKey(o *overlay, t *transaction, b *block) (ed25519.PublicKey, *refusal) {
 		return nil, refuse(ledger.UnknownObject, "sender %q", t.Sender)
 	case t.Kind == ledger.UpdateDID:
 		record = t.DID
+	case t.Kind == ledger.RecoverDID:
+		return recoveryKey(stored, t)
 	}
 	if record != stored {
 		// The times in a record that has just come in are not the chain's.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/zegel-id/zegel/pkg/did"
 	"github.com/zegel-id/zegel/pkg/ledger"
+	"github.com/zegel-id/zegel/pkg/trust"
 )
 
 // createDID takes a first record, from the new DID itself or from a member that brings in an organisation.
@@ -51,7 +52,7 @@ func putFirst(o *overlay, first *ledger.DIDRecord, b *block) (did.DID, *refusal)
 		return "", refuse(ledger.Conflict, "%q exists", id)
 	}
 	stored := *first
-	stored.ID, stored.Version = id, 1
+	stored.ID, stored.Version, stored.Created = id, 1, b.seconds()
 	stored.Keys = slices.Clone(first.Keys)
 	invoke := false
 	for i := range stored.Keys {
@@ -77,8 +78,8 @@ func putFirst(o *overlay, first *ledger.DIDRecord, b *block) (did.DID, *refusal)
 
 // clean refuses a record that holds what the chain sets.
 func clean(r *ledger.DIDRecord) *refusal {
-	if r.Version != 0 || r.Deactivated {
-		return refuse(ledger.Malformed, "the chain sets version and deactivation")
+	if r.Version != 0 || r.Deactivated || r.Created != 0 || r.Updated != 0 {
+		return refuse(ledger.Malformed, "the chain sets version, deactivation and times")
 	}
 	for i := range r.Keys {
 		if k := &r.Keys[i]; k.From != 0 || k.Until != 0 {
@@ -110,21 +111,25 @@ func unseen(r *ledger.DIDRecord) *refusal {
 // others stay visible, so that what they signed before still verifies.
 func updateDID(o *overlay, t *transaction, b *block) *refusal {
 	stored, _ := o.record(t.Sender)
-	in := t.DID
+	return succeed(o, stored, t.DID, b)
+}
+
+// succeed stores the record that comes after the stored one.
+func succeed(o *overlay, stored, in *ledger.DIDRecord, b *block) *refusal {
 	if err := in.Check(); err != nil {
 		return refuseForm(err)
 	}
 	if r := clean(in); r != nil {
 		return r
 	}
-	if in.ID != "" && in.ID != t.Sender {
-		return refuse(ledger.Unauthorized, "%q cannot update %q", t.Sender, in.ID)
+	if in.ID != "" && in.ID != stored.ID {
+		return refuse(ledger.Unauthorized, "a record of %q in place of that of %q", in.ID, stored.ID)
 	}
 	if bytes.Equal(in.NextKeyHash, stored.NextKeyHash) {
-		return refuse(ledger.Conflict, "the next key is the one that this update shows")
+		return refuse(ledger.Conflict, "the next key is the one that was committed to before")
 	}
 	next := *in
-	next.ID, next.Version = t.Sender, stored.Version+1
+	next.ID, next.Version, next.Created, next.Updated = stored.ID, stored.Version+1, stored.Created, b.seconds()
 	next.Keys = slices.Clone(in.Keys)
 	for i := range next.Keys {
 		if r := keep(&next.Keys[i], stored, b); r != nil {
@@ -138,7 +143,7 @@ func updateDID(o *overlay, t *transaction, b *block) *refusal {
 	if err := next.Check(); err != nil {
 		return refuseForm(err)
 	}
-	o.store(ledger.KeyDID(t.Sender), next)
+	o.store(ledger.KeyDID(stored.ID), next)
 	return nil
 }
 
@@ -196,8 +201,15 @@ func deactivateDID(o *overlay, t *transaction, b *block) *refusal {
 	if o.isMember(t.Sender) {
 		return refuse(ledger.Policy, "a member leaves before its DID ends")
 	}
+	for _, a := range o.accreditations(t.Sender) {
+		if a.Use == trust.Grant && slices.ContainsFunc(o.children(t.Sender, a.ID), func(c ledger.Accreditation) bool {
+			return c.EndedAt == 0 && b.seconds() < c.Until
+		}) {
+			return refuse(ledger.Policy, "what %q granted under %q ends before its DID does", t.Sender, a.ID)
+		}
+	}
 	stored, _ := o.record(t.Sender)
-	stored.Deactivated = true
+	stored.Deactivated, stored.Updated = true, b.seconds()
 	stored.Version++
 	o.store(ledger.KeyDID(t.Sender), stored)
 	return nil

@@ -110,15 +110,25 @@ func setEntry(chunk []byte, bits int, index uint64, s statuslist.Status) *refusa
 	if s > statuslist.Suspended || int(s) >= 1<<bits {
 		return refuse(ledger.Policy, "status %d in a list of %d bits", s, bits)
 	}
-	per := uint64(8 / bits)
-	shift := int(index%per) * bits
-	mask := byte(1<<bits-1) << shift
-	at := &chunk[index/per]
-	if now := statuslist.Status(*at & mask >> shift); now == statuslist.Invalid && s != now {
+	if now := entry(chunk, bits, index); now == statuslist.Invalid && s != now {
 		return refuse(ledger.TerminalState, "revoked is for good")
 	}
-	*at = *at&^mask | byte(s)<<shift
+	at, shift, mask := place(bits, index)
+	chunk[at] = chunk[at]&^mask | byte(s)<<shift
 	return nil
+}
+
+// entry reads one entry of a chunk.
+func entry(chunk []byte, bits int, index uint64) statuslist.Status {
+	at, shift, mask := place(bits, index)
+	return statuslist.Status(chunk[at] & mask >> shift)
+}
+
+// place says where in a chunk an entry stands.
+func place(bits int, index uint64) (at uint64, shift int, mask byte) {
+	per := uint64(8 / bits)
+	shift = int(index%per) * bits
+	return index / per, shift, byte(1<<bits-1) << shift
 }
 
 // chunk returns a copy of one chunk.

@@ -17,7 +17,7 @@ func (p *party) update(t testing.TB, c *chain, seed string, change func(r *ledge
 	t.Helper()
 	stored, _ := c.overlay().record(p.did)
 	next := *stored
-	next.ID, next.Version = "", 0
+	next.ID, next.Version, next.Created, next.Updated = "", 0, 0, 0
 	next.Keys = []ledger.KeyRecord{keyRecord(t, "tx-"+seed, p.next, did.CapabilityInvocation)}
 	for _, k := range stored.Keys {
 		if k.Until == 0 && k.Purposes[0] != did.CapabilityInvocation {

@@ -17,21 +17,36 @@ const (
 	maxValue          = 128 << 10 // bytes
 )
 
-// accredit says that an organisation may issue or ask.
+// accredit says that an organisation may issue or ask: by a lone member, or by an organisation that the members let
+// accredit others.
 func accredit(o *overlay, t *transaction, b *block) *refusal {
 	if _, err := t.Accredit.Trust(); err != nil {
 		return refuseForm(err)
 	}
-	if r := govern(o, t); r != nil {
+	r := govern(o, t)
+	if r == nil {
+		return storeAccreditation(o, *t.Accredit, t.Sender, nil, b)
+	}
+	under := o.grants(t.Sender, b)
+	if len(under) == 0 {
 		return r
 	}
-	return storeAccreditation(o, *t.Accredit, t.Sender, nil, b)
+	return grant(o, t, under, b)
 }
 
 // storeAccreditation stores an accreditation that the members decided, under the name of who proposed it. decision is
 // the id of the proposal, nil for a lone member.
 func storeAccreditation(o *overlay, a ledger.Accreditation, by did.DID, decision []byte, b *block) *refusal {
-	if a.GrantedBy != "" || a.EndedAt != 0 || a.Distrust || a.StoppedFrom != 0 || a.StoppedUntil != 0 || a.Decision != nil {
+	if r := newAccreditation(&a); r != nil {
+		return r
+	}
+	a.GrantedBy, a.Decision = by, decision
+	return putAccreditation(o, a, b)
+}
+
+// newAccreditation judges an accreditation that comes in by itself.
+func newAccreditation(a *ledger.Accreditation) *refusal {
+	if a.GrantedBy != "" || a.Decision != nil || a.Under != "" || a.EndedAt != 0 || a.Distrust || a.StoppedFrom != 0 || a.StoppedUntil != 0 {
 		return refuse(ledger.Malformed, "accreditation %q holds what the chain sets", a.ID)
 	}
 	if _, err := a.Trust(); err != nil {
@@ -42,6 +57,12 @@ func storeAccreditation(o *overlay, a ledger.Accreditation, by did.DID, decision
 			return refuse(ledger.Policy, "accreditation %q: a text holds what looks like %s", a.ID, what)
 		}
 	}
+	return nil
+}
+
+// putAccreditation adds an accreditation to those of its subject. If there are too many, those whose time is over make
+// room: nothing counts under them any more.
+func putAccreditation(o *overlay, a ledger.Accreditation, b *block) *refusal {
 	subject, exists := o.record(a.Subject)
 	if !exists {
 		return refuse(ledger.UnknownObject, "subject %q", a.Subject)
@@ -49,15 +70,26 @@ func storeAccreditation(o *overlay, a ledger.Accreditation, by did.DID, decision
 	if subject.Deactivated {
 		return refuse(ledger.TerminalState, "%q is deactivated", a.Subject)
 	}
+	if a.Until <= b.seconds() {
+		return refuse(ledger.Policy, "accreditation %q ended before it was granted", a.ID)
+	}
 	all := o.accreditations(a.Subject)
+	if len(all) >= maxAccreditations {
+		all = slices.DeleteFunc(all, func(old ledger.Accreditation) bool {
+			over := old.Until <= b.seconds()
+			if over && old.Use == trust.Grant {
+				o.remove(childrenKey(old.Subject, old.ID)) // theirs is over as well
+			}
+			return over
+		})
+	}
 	at, found := findAccreditation(all, a.ID)
 	if found {
 		return refuse(ledger.Conflict, "accreditation %q of %q exists", a.ID, a.Subject)
 	}
-	if len(all) == maxAccreditations {
+	if len(all) >= maxAccreditations {
 		return refuse(ledger.TooLarge, "%q has %d accreditations", a.Subject, len(all))
 	}
-	a.GrantedBy, a.Decision = by, decision
 	key := ledger.KeyAccreditations(a.Subject)
 	o.store(key, slices.Insert(all, at, a))
 	if n := len(o.value(key)); n > maxValue {
@@ -80,37 +112,79 @@ func findAccreditation(all []ledger.Accreditation, id string) (int, bool) {
 	return slices.BinarySearchFunc(all, id, func(a ledger.Accreditation, id string) int { return strings.Compare(a.ID, id) })
 }
 
+func (o *overlay) accreditation(subject did.DID, id string) (*ledger.Accreditation, bool) {
+	all := o.accreditations(subject)
+	at, found := findAccreditation(all, id)
+	if !found {
+		return nil, false
+	}
+	return &all[at], true
+}
+
+// withdraw ends an accreditation: by a lone member, or by the organisation that granted it.
 func withdraw(o *overlay, t *transaction, b *block) *refusal {
 	if r := govern(o, t); r != nil {
-		return r
+		a, found := o.accreditation(t.Withdraw.Subject, t.Withdraw.ID)
+		if !found || a.Under == "" || a.GrantedBy != t.Sender {
+			return r
+		}
 	}
 	return endAccreditation(o, t.Withdraw, b)
 }
 
-// endAccreditation ends one at the time of the block. One that ended without distrust may still be distrusted.
+// endAccreditation ends an accreditation at the time of the block, and with it those that were granted under it. One
+// that ended without distrust may still be distrusted.
 func endAccreditation(o *overlay, w *ledger.WithdrawAction, b *block) *refusal {
-	all := o.accreditations(w.Subject)
-	at, found := findAccreditation(all, w.ID)
+	a, found := o.accreditation(w.Subject, w.ID)
 	if !found {
 		return refuse(ledger.UnknownObject, "accreditation %q of %q", w.ID, w.Subject)
 	}
-	a := &all[at]
+	if !end(a, w.Distrust, b) {
+		return refuse(ledger.TerminalState, "accreditation %q of %q has ended", w.ID, w.Subject)
+	}
+	o.replaceAccreditation(a)
+	if a.Use != trust.Grant {
+		return nil
+	}
+	for _, c := range o.children(w.Subject, w.ID) {
+		if end(&c, w.Distrust, b) {
+			o.replaceAccreditation(&c)
+		}
+	}
+	return nil
+}
+
+// end reports whether the withdrawal changes anything.
+func end(a *ledger.Accreditation, distrust bool, b *block) bool {
 	switch {
 	case a.EndedAt == 0:
 		a.EndedAt = b.seconds()
-	case !w.Distrust || a.Distrust:
-		return refuse(ledger.TerminalState, "accreditation %q of %q has ended", w.ID, w.Subject)
+	case !distrust || a.Distrust:
+		return false
 	}
-	a.Distrust = w.Distrust
-	o.store(ledger.KeyAccreditations(w.Subject), all)
-	return nil
+	a.Distrust = distrust
+	return true
+}
+
+// replaceAccreditation stores a changed accreditation in its place.
+func (o *overlay) replaceAccreditation(a *ledger.Accreditation) {
+	all := o.accreditations(a.Subject)
+	if at, found := findAccreditation(all, a.ID); found {
+		all[at] = *a
+		o.store(ledger.KeyAccreditations(a.Subject), all)
+	}
 }
 
 // mayIssue says whether the sender has an accreditation to issue at the time of the block.
 func mayIssue(o *overlay, t *transaction, b *block) bool {
 	return slices.ContainsFunc(o.accreditations(t.Sender), func(a ledger.Accreditation) bool {
-		return a.Use == trust.Issue && a.EndedAt == 0 && a.From <= b.seconds() && b.seconds() < a.Until
+		return a.Use == trust.Issue && counts(&a, b)
 	})
+}
+
+// counts says whether an accreditation gives a right at the time of the block.
+func counts(a *ledger.Accreditation, b *block) bool {
+	return a.EndedAt == 0 && a.From <= b.seconds() && b.seconds() < a.Until && !a.StoppedAt(b.seconds())
 }
 
 // putAnchor adds an X.509 anchor or changes the scope of one.

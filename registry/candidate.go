@@ -170,3 +170,14 @@ func Found(network string, all []Candidate) (*Genesis, error) {
 	}
 	return g, g.check()
 }
+
+// NetworkFile returns the network file that trusts this genesis, for wallets and services, with these nodes.
+func (g *Genesis) NetworkFile(nodes []string) (*ledger.Network, error) {
+	n := &ledger.Network{Name: g.Network, ChainID: g.ChainID, Time: g.Time.UTC(), Nodes: append([]string{}, nodes...)}
+	for _, m := range g.Members {
+		if len(m.Validator) > 0 {
+			n.Validators = append(n.Validators, ledger.NetworkValidator{PubKey: m.Validator, Power: validatorPower})
+		}
+	}
+	return ledger.ParseNetwork(n.Encode())
+}

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cometbft/cometbft/p2p"
+
 	"github.com/zegel-id/zegel/pkg/ledger"
 	"github.com/zegel-id/zegel/pkg/web"
 )
@@ -24,7 +26,7 @@ type testNet struct {
 	*world
 	genesis []byte
 	nodes   []*testNode
-	network *ledger.Network // its root is a block near the beginning
+	network *ledger.Network // it trusts the genesis
 }
 
 // testNode is one of its nodes. A stopped one can be started again.
@@ -133,6 +135,16 @@ func (tn *testNet) join(t testing.TB) *testNode {
 // start starts a stopped node, without waiting for it.
 func (tn *testNet) start(t testing.TB, node *testNode) {
 	t.Helper()
+	// CometBFT leaves connections open that came in while it stopped. The end of a process would close them; here the
+	// others would refuse the node as one that is connected already.
+	for _, other := range tn.nodes {
+		if other.Node == nil {
+			continue
+		}
+		if peer := other.comet.Switch().Peers().Get(p2p.ID(node.keys.NodeID)); peer != nil {
+			other.comet.Switch().StopPeerGracefully(peer)
+		}
+	}
 	out := &closingWriter{to: testWriter{t}}
 	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelError}))
 	n, err := Start(t.Context(), Config{Dir: node.dir, Logger: log})
@@ -192,14 +204,18 @@ func (n *testNode) stop(t testing.TB) {
 	n.Node = nil
 }
 
-// root makes the network file from the first node.
+// root makes the network file.
 func (tn *testNet) root(t testing.TB) {
 	t.Helper()
 	var urls []string
 	for _, node := range tn.nodes {
 		urls = append(urls, node.url)
 	}
-	network, err := tn.nodes[0].Network(urls)
+	g, err := ReadGenesis(tn.genesis)
+	if err != nil {
+		t.Fatal(err)
+	}
+	network, err := g.NetworkFile(urls)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	cometdb "github.com/cometbft/cometbft-db"
-	cfg "github.com/cometbft/cometbft/config"
 	"github.com/cometbft/cometbft/crypto/ed25519"
 	"github.com/cometbft/cometbft/mempool"
 	cmt "github.com/cometbft/cometbft/node"
@@ -241,6 +240,9 @@ func (n *Node) prepare(signer *privval.FilePV) error {
 	}
 	n.votes = validators.HasAddress(signer.Key.Address)
 	n.only = n.votes && validators.Size() == 1
+	if n.only {
+		return checkLog(n.cfg.Dir, n.blocks.Height(), signer)
+	}
 	return nil
 }
 
@@ -300,14 +302,6 @@ func (n *Node) until(ctx context.Context, ok func() bool) error {
 			return errors.New("node closed")
 		}
 	}
-}
-
-func (n *Node) openDB(ctx *cfg.DBContext) (cometdb.DB, error) {
-	db, err := cfg.DefaultDBProvider(ctx)
-	if err == nil {
-		n.stores = append(n.stores, db)
-	}
-	return db, err
 }
 
 // Close stops the node cleanly.

@@ -122,7 +122,7 @@ func read(t testing.TB, url string, network *ledger.Network, keys ...ledger.Key)
 	for _, k := range keys {
 		hexed = append(hexed, hex.EncodeToString(k))
 	}
-	status, body := fetch(t, fmt.Sprintf("%s/v1/proof?from=%d&key=%s", url, network.Height, strings.Join(hexed, ",")))
+	status, body := fetch(t, fmt.Sprintf("%s/v1/proof?from=%d&key=%s", url, network.From(), strings.Join(hexed, ",")))
 	if status != http.StatusOK {
 		t.Fatalf("status %d: %s", status, body)
 	}

@@ -18,7 +18,9 @@ const (
 	keySets   = "\xffsets"   // []validatorSet, those that act in the next blocks
 	keyDocket = "\xffdocket" // []docketEntry
 	keySeat   = "\xffseat/"  // and the address of a validator: seat
-	chunkKind = "\xfe"
+
+	keyChildren = "\xffchildren/" // []childName of one accreditation
+	chunkKind   = "\xfe"
 )
 
 // chainRecord says which network the state belongs to.

@@ -22,7 +22,7 @@ const (
 
 type program struct {
 	Town     townCmd     `cmd:"" help:"Run a small municipality on this machine: registry, issuer, verifier and sample inhabitants."`
-	Registry registryCmd `cmd:"" help:"Run a node of the registry."`
+	Registry registryCmd `cmd:"" help:"Run a node of the registry, read it, and take part in its decisions."`
 	Issuer   issuerCmd   `cmd:"" help:"Run an issuer."`
 	Verifier verifierCmd `cmd:"" help:"Run a verifier."`
 	Wallet   walletCmd   `cmd:"" help:"Use a wallet on the command line."`

@@ -23,6 +23,7 @@ import (
 )
 
 type registryCmd struct {
+	memberCmds
 	Start registryStartCmd `cmd:"" help:"Start the node in a directory and serve its read interface."`
 }
 

@@ -24,3 +24,13 @@ func hideTyping(in io.Reader) (restore func()) {
 	unix.IoctlSetTermios(int(f.Fd()), termiosSet, &quiet)
 	return func() { unix.IoctlSetTermios(int(f.Fd()), termiosSet, was) }
 }
+
+// isTerminal says whether somebody can be asked.
+func isTerminal(in io.Reader) bool {
+	f, ok := in.(*os.File)
+	if !ok {
+		return false
+	}
+	_, err := unix.IoctlGetTermios(int(f.Fd()), termiosGet)
+	return err == nil
+}

@@ -35,6 +35,7 @@ type Accreditation struct {
 	StoppedFrom  int64  `cbor:"15,keyasint,omitempty"`
 	StoppedUntil int64  `cbor:"16,keyasint,omitempty"`
 	Decision     []byte `cbor:"17,keyasint,omitempty"` // the proposal that granted it; set by the chain
+	Under        string `cbor:"18,keyasint,omitempty"` // the id of the granter's accreditation to grant; set by the chain
 }
 
 // WithdrawAction ends an accreditation.
@@ -64,7 +65,7 @@ const (
 func FromTrust(a *trust.Accreditation) (*Accreditation, error) {
 	r := &Accreditation{
 		ID: a.ID, Subject: a.Subject, Use: a.Use, Name: a.Name, Types: slices.Clone(a.Types), LegalBasis: a.LegalBasis,
-		KeepDays: int64(a.KeepDays), From: a.From.Unix(), Until: a.Until.Unix(), GrantedBy: a.GrantedBy,
+		KeepDays: int64(a.KeepDays), From: a.From.Unix(), Until: a.Until.Unix(), GrantedBy: a.GrantedBy, Under: a.Under,
 	}
 	for _, p := range a.Claims {
 		j, err := json.Marshal([]any(p))
@@ -78,6 +79,12 @@ func FromTrust(a *trust.Accreditation) (*Accreditation, error) {
 	}
 	if a.Withdrawn != nil {
 		r.EndedAt, r.Distrust = a.Withdrawn.At.Unix(), a.Withdrawn.Distrust
+	}
+	if a.Stopped != nil {
+		r.StoppedFrom = a.Stopped.From.Unix()
+		if !a.Stopped.Until.IsZero() {
+			r.StoppedUntil = a.Stopped.Until.Unix()
+		}
 	}
 	if _, err := r.Trust(); err != nil {
 		return nil, err
@@ -123,7 +130,15 @@ func (a *Accreditation) Trust() (*trust.Accreditation, error) {
 	}
 	t := &trust.Accreditation{
 		ID: a.ID, Subject: a.Subject, Use: a.Use, Name: a.Name, Types: slices.Clone(a.Types), LegalBasis: a.LegalBasis,
-		KeepDays: int(a.KeepDays), From: from, Until: until, GrantedBy: a.GrantedBy,
+		KeepDays: int(a.KeepDays), From: from, Until: until, GrantedBy: a.GrantedBy, Under: a.Under,
+	}
+	if a.Under != "" {
+		if err := checkFragment(a.Under); err != nil {
+			return nil, err
+		}
+	}
+	if t.Stopped, err = a.stopped(); err != nil {
+		return nil, err
 	}
 	switch a.Use {
 	case trust.Issue:
@@ -133,6 +148,11 @@ func (a *Accreditation) Trust() (*trust.Accreditation, error) {
 	case trust.Ask:
 		if len(a.Purpose) == 0 {
 			return bad("purpose", a.Purpose)
+		}
+	case trust.Grant:
+		// What each one may ask for is said when it is granted.
+		if len(a.Purpose) != 0 || len(a.Claims) == 0 && a.KeepDays != 0 {
+			return bad("use with purpose, or a keeping time without claims", a.Use)
 		}
 	default:
 		return bad("use", a.Use)
@@ -175,6 +195,31 @@ func (a *Accreditation) Trust() (*trust.Accreditation, error) {
 		return bad("distrust without an end", a.Distrust)
 	}
 	return t, nil
+}
+
+func (a *Accreditation) stopped() (*trust.Stop, error) {
+	from, err := seconds(a.StoppedFrom)
+	if err != nil {
+		return nil, err
+	}
+	until, err := seconds(a.StoppedUntil)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case a.StoppedFrom == 0 && a.StoppedUntil == 0:
+		return nil, nil
+	case a.StoppedFrom == 0, a.StoppedUntil != 0 && until.Before(from):
+		return nil, fmt.Errorf("%w: accreditation %q: stopped from %d until %d", ErrMalformed, a.ID, a.StoppedFrom, a.StoppedUntil)
+	case a.StoppedUntil == 0:
+		return &trust.Stop{From: from}, nil
+	}
+	return &trust.Stop{From: from, Until: until}, nil
+}
+
+// StoppedAt says whether a stop counts at a time in unix seconds.
+func (a *Accreditation) StoppedAt(t int64) bool {
+	return a.StoppedFrom != 0 && a.StoppedFrom <= t && (a.StoppedUntil == 0 || t < a.StoppedUntil)
 }
 
 // Trust returns the anchor that package trust judges by. Error: [ErrMalformed].

@@ -3,7 +3,6 @@ package ledger
 import (
 	"bytes"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"time"
 
@@ -136,18 +135,9 @@ func (b *Bundle) VerifyAt(trusted *types.LightBlock) (*Proven, error) {
 }
 
 func (b *Bundle) verifyHeaders(n *Network, now time.Time) error {
-	vals, err := n.ValidatorSet()
+	root, err := n.root()
 	if err != nil {
 		return fmt.Errorf("%w: %v", ErrUnproven, err)
-	}
-	hash := vals.Hash()
-	// The file names the root's hash, time and validators; the header itself is needed only if the validators change
-	// right after it, and then it is the first of the path. Until it is seen, its successor must have the same ones.
-	root := &types.LightBlock{
-		SignedHeader: &types.SignedHeader{Header: &types.Header{
-			ChainID: n.ChainID, Height: n.Height, Time: n.Time, ValidatorsHash: hash, NextValidatorsHash: hash,
-		}},
-		ValidatorSet: vals,
 	}
 	if light.HeaderExpired(root.SignedHeader, TrustingPeriod, now) {
 		return fmt.Errorf("%w: %s, root of %s", ErrExpired, n.Name, n.Time.Format(time.DateOnly))
@@ -158,7 +148,7 @@ func (b *Bundle) verifyHeaders(n *Network, now time.Time) error {
 		case next.Height < n.Height && next != b.block:
 			continue // the way to a root older than ours
 		case next.Height == n.Height:
-			if next.ChainID != n.ChainID || hex.EncodeToString(next.Hash()) != n.Hash || !bytes.Equal(next.ValidatorSet.Hash(), hash) {
+			if next.ChainID != n.ChainID || hex.EncodeToString(next.Hash()) != n.Hash || !bytes.Equal(next.ValidatorSet.Hash(), root.ValidatorsHash) {
 				return fmt.Errorf("%w: header %d is not the one of the network file", ErrUnproven, next.Height)
 			}
 			if !next.Time.Before(now.Add(MaxClockDrift)) {
@@ -166,19 +156,11 @@ func (b *Bundle) verifyHeaders(n *Network, now time.Time) error {
 			}
 			trusted = next
 			continue
-		case next.Height == n.Height+1 && hex.EncodeToString(next.LastBlockID.Hash) != n.Hash:
-			return fmt.Errorf("%w: header %d does not follow the one of the network file", ErrUnproven, next.Height)
 		case next.Height == trusted.Height && next == b.block && bytes.Equal(next.Hash(), trusted.Hash()):
 			continue // the newest header is the last of the path
 		}
-		err := light.Verify(trusted.SignedHeader, trusted.ValidatorSet, next.SignedHeader, next.ValidatorSet,
-			TrustingPeriod, now, MaxClockDrift, trustLevel)
-		var expired light.ErrOldHeaderExpired
-		switch {
-		case errors.As(err, &expired):
-			return fmt.Errorf("%w: header %d: %v", ErrExpired, next.Height, err)
-		case err != nil:
-			return fmt.Errorf("%w: header %d: %v", ErrUnproven, next.Height, err)
+		if err := n.next(trusted, next, now); err != nil {
+			return err
 		}
 		trusted = next
 	}

@@ -129,6 +129,83 @@ func requireAttackStops(t *testing.T) {
 	}
 }
 
+// requireGenesisAttackStops is DID-05 where the network file trusts the genesis: block 1 is not known by its hash, so two
+// signed ones stop the client; one that the validators did not sign only puts its node out.
+func requireGenesisAttackStops(t *testing.T) {
+	c := newChain(t, "a", "b", "c", "d")
+	c.blocksTo(4)
+	b := *c.at(1).Header
+	b.AppHash = tmhash.Sum([]byte("another state"))
+	for name, signers := range map[string]int{"signed": 4, "unsigned": 2} {
+		for _, first := range []string{"honest first", "liar first"} {
+			t.Run(name+", "+first, func(t *testing.T) {
+				honest, liar := c.serve(), c.serve()
+				liar.with(func() { liar.forged[1] = sign(&b, c.sets[1], c.sets[1][:signers]) })
+				cfg, _ := config(c, 1)
+				cfg.Network, cfg.Dir = c.genesis(honest.url, liar.url), t.TempDir()
+				if first == "liar first" {
+					cfg.Network = c.genesis(liar.url, honest.url)
+				}
+				f := openClient(t, cfg)
+				ctx := within(t)
+				if signers == 2 {
+					waitMirror(t, f, 3)
+					if _, err := f.Document(ctx, c.org); err != nil {
+						t.Errorf("a node that lies kept the honest one from being read: %v", err)
+					}
+					return
+				}
+				if err := f.Wait(ctx, 3); !errors.Is(err, ledger.ErrUnproven) {
+					t.Fatalf("wait: %v", err)
+				}
+				if _, err := f.Document(ctx, c.org); !errors.Is(err, ledger.ErrUnproven) {
+					t.Errorf("document: %v", err)
+				}
+				f.Close()
+				if kept, _ := filepath.Glob(filepath.Join(cfg.Dir, "evidence-*")); len(kept) != 2 {
+					t.Errorf("%d pieces of evidence, want both sides", len(kept))
+				}
+			})
+		}
+	}
+}
+
+// TestGenesisRoot follows from a file that trusts the genesis, also when no node keeps block 1 any more.
+func TestGenesisRoot(t *testing.T) {
+	for _, pruned := range []int64{0, 3} {
+		t.Run(fmt.Sprint("pruned below ", pruned), func(t *testing.T) {
+			c := newChain(t, "a", "b", "c", "d")
+			c.blocksTo(4)
+			c.change("a", "x", "y", "z")
+			c.blocksTo(8)
+			one, two := c.serve(), c.serve()
+			one.base, two.base = pruned, pruned
+			cfg, _ := config(c, 1)
+			cfg.Network, cfg.Dir = c.genesis(one.url, two.url), t.TempDir()
+			f := openClient(t, cfg)
+			waitMirror(t, f, 7)
+			c.blocksTo(10)
+			waitMirror(t, f, 9)
+			// What it staples convinces a holder of the same file.
+			raw, err := f.Bundle(within(t), ledger.KeyDID(c.org))
+			if err != nil {
+				t.Fatal(err)
+			}
+			accepted(t, raw, cfg.Network, c.clock())
+			f.Close()
+			g := openClient(t, cfg)
+			waitMirror(t, g, 9)
+			// A file of another network's genesis opens nothing here.
+			stranger := newChain(t, "m", "n")
+			cfg.Network, cfg.Dir = stranger.genesis(one.url, two.url), ""
+			h := openClient(t, cfg)
+			if _, err := h.Document(within(t), c.org); !errors.Is(err, ledger.ErrUnproven) && !errors.Is(err, ledger.ErrUnavailable) {
+				t.Errorf("another network's file: %v", err)
+			}
+		})
+	}
+}
+
 func TestLaggingWitness(t *testing.T) {
 	c := newChain(t, "a", "b", "c", "d")
 	c.blocksTo(3)

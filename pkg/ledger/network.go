@@ -5,12 +5,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
 	"time"
 
 	cmted25519 "github.com/cometbft/cometbft/crypto/ed25519"
+	"github.com/cometbft/cometbft/light"
 	"github.com/cometbft/cometbft/types"
 
 	"github.com/zegel-id/zegel/pkg/did"
@@ -18,13 +20,17 @@ import (
 )
 
 // Network is the network file: the only root of trust. It is JSON on disk.
+//
+// Its root is a block, or the genesis of a network that may not have a block yet: then Height is 0, Hash empty, Time the
+// genesis time, which the first header repeats, and the validators are those of genesis. They sign
+// block 1.
 type Network struct {
 	Name        string             `json:"name"` // as in did:zegel:<name>:…
 	ChainID     string             `json:"chain_id"`
-	Height      int64              `json:"trusted_height"`
-	Hash        string             `json:"trusted_hash"` // hex of the header hash at Height
+	Height      int64              `json:"trusted_height"`         // 0: genesis
+	Hash        string             `json:"trusted_hash,omitempty"` // hex of the header hash at Height; empty for genesis
 	Time        time.Time          `json:"trusted_time"`
-	Validators  []NetworkValidator `json:"validators"` // the set that signs Height
+	Validators  []NetworkValidator `json:"validators"` // the set that signs Height, or block 1
 	Nodes       []string           `json:"nodes"`      // base URLs whose /v1 answers
 	Development bool               `json:"development,omitempty"`
 }
@@ -53,6 +59,10 @@ func ParseNetwork(data []byte) (*Network, error) {
 	}
 	if err := members("network file", outer, "name", "chain_id", "trusted_height", "trusted_hash", "trusted_time", "validators", "nodes", "development"); err != nil {
 		return nil, err
+	}
+	// Height 0 trusts the genesis: that is said, never left out.
+	if _, ok := outer["trusted_height"]; !ok {
+		return nil, fmt.Errorf("%w: network file: no trusted height", ErrMalformed)
 	}
 	var inner []map[string]json.RawMessage
 	if err := json.Unmarshal(outer["validators"], &inner); err != nil {
@@ -95,10 +105,11 @@ func (n *Network) check() error {
 	if n.ChainID == "" || len(n.ChainID) > types.MaxChainIDLen || !text(n.ChainID) {
 		return bad("chain id", n.ChainID)
 	}
-	if n.Height < 1 {
+	if n.Height < 0 {
 		return bad("trusted height", n.Height)
 	}
-	if h, err := hex.DecodeString(n.Hash); err != nil || len(h) != sha256.Size || hex.EncodeToString(h) != n.Hash {
+	h, err := hex.DecodeString(n.Hash)
+	if whole := err == nil && len(h) == sha256.Size && hex.EncodeToString(h) == n.Hash; n.Height > 0 && !whole || n.Height == 0 && n.Hash != "" {
 		return bad("trusted hash", n.Hash)
 	}
 	if y := n.Time.Year(); y < 2020 || y > 9999 {
@@ -143,6 +154,58 @@ func (n *Network) ValidatorSet() (*types.ValidatorSet, error) {
 		all = append(all, types.NewValidator(cmted25519.PubKey(slices.Clone(v.PubKey)), v.Power))
 	}
 	return types.NewValidatorSet(all), nil
+}
+
+// From returns the height from which a node must show the way to a header, see /v1/proof.
+func (n *Network) From() int64 { return max(1, n.Height) }
+
+// root returns what the file knows of the block that it trusts, or of the one that would stand before block 1. Error:
+// [ErrMalformed].
+func (n *Network) root() (*types.LightBlock, error) {
+	vals, err := n.ValidatorSet()
+	if err != nil {
+		return nil, err
+	}
+	// The file names the root's hash, time and validators; the header itself is needed only if the validators change
+	// right after it, and then it is the first of the path. Until it is seen, its successor must have the same ones.
+	hash := vals.Hash()
+	h := &types.Header{ChainID: n.ChainID, Height: n.Height, Time: n.Time, ValidatorsHash: hash, NextValidatorsHash: hash}
+	if n.Height == 0 {
+		h.Time = h.Time.Add(-1) // the time of headers must rise, and block 1 has the time of genesis
+	}
+	return &types.LightBlock{SignedHeader: &types.SignedHeader{Header: h}, ValidatorSet: vals}, nil
+}
+
+// CheckFirst checks the first block of a network whose file trusts the genesis. Errors: [ErrUnproven], [ErrExpired].
+func (n *Network) CheckFirst(first *types.LightBlock, now time.Time) error {
+	root, err := n.root()
+	if err != nil {
+		return fmt.Errorf("%w: %v", ErrUnproven, err)
+	}
+	if n.Height != 0 || first.Height != 1 {
+		return fmt.Errorf("%w: block %d, and the network file trusts %d", ErrUnproven, first.Height, n.Height)
+	}
+	return n.next(root, first, now)
+}
+
+// next checks a header by one that is trusted already, from the file's root on.
+func (n *Network) next(trusted, next *types.LightBlock, now time.Time) error {
+	switch {
+	case n.Height == 0 && next.Height == 1 && !next.Time.Equal(n.Time):
+		return fmt.Errorf("%w: block 1 is of %v, the genesis in the network file of %v", ErrUnproven, next.Time, n.Time)
+	case next.Height == n.Height+1 && hex.EncodeToString(next.LastBlockID.Hash) != n.Hash:
+		return fmt.Errorf("%w: header %d does not follow the one of the network file", ErrUnproven, next.Height)
+	}
+	err := light.Verify(trusted.SignedHeader, trusted.ValidatorSet, next.SignedHeader, next.ValidatorSet,
+		TrustingPeriod, now, MaxClockDrift, trustLevel)
+	var expired light.ErrOldHeaderExpired
+	switch {
+	case errors.As(err, &expired):
+		return fmt.Errorf("%w: header %d: %v", ErrExpired, next.Height, err)
+	case err != nil:
+		return fmt.Errorf("%w: header %d: %v", ErrUnproven, next.Height, err)
+	}
+	return nil
 }
 
 // NetworkAt returns a network file whose root is this block. name and nodes are the caller's.

@@ -28,6 +28,7 @@ type simNode struct {
 	down    bool
 	forged  map[int64]*types.LightBlock
 	newest  int64 // blocks above are kept back; 0: none
+	base    int64 // blocks below are gone, but those that lead to newer ones
 	spoil   func(path string, body []byte) []byte
 	mempool func(raw []byte) (int, ledger.TxAnswer)
 	known   map[string]ledger.TxAnswer
@@ -130,6 +131,9 @@ func (n *simNode) answer(kind string, parts []string, r *http.Request) (int, []b
 		n.mu.Unlock()
 		if b == nil || h > n.top() {
 			return http.StatusNotFound, nil
+		}
+		if h < n.base {
+			return http.StatusGone, nil
 		}
 		raw, err := ledger.EncodeLightBlock(b)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -46,6 +47,8 @@ type DIDRecord struct {
 	RecoveryHash []byte          `cbor:"5,keyasint,omitempty"` // SHA-256 of the offline recovery key
 	Version      uint64          `cbor:"6,keyasint"`
 	Deactivated  bool            `cbor:"7,keyasint,omitempty"`
+	Created      int64           `cbor:"8,keyasint,omitempty"` // unix seconds of the block with the first record; set by the chain
+	Updated      int64           `cbor:"9,keyasint,omitempty"` // unix seconds of the block with this version; 0: the first; set by the chain
 }
 
 // NewKeyRecord returns the record of a public key as a transaction carries it.
@@ -157,6 +160,11 @@ func (r *DIDRecord) Check() error {
 	if n := len(r.RecoveryHash); n != 0 && n != sha256.Size {
 		return fmt.Errorf("%w: recovery key hash of %d bytes", ErrMalformed, n)
 	}
+	for _, s := range []int64{r.Created, r.Updated} {
+		if _, err := seconds(s); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -178,10 +186,10 @@ func (r *DIDRecord) TxKey(id string, at time.Time) (ed25519.PublicKey, error) {
 }
 
 // NewDID computes the self-certifying identifier of a first record in a network: the lower-case base32 of the SHA-256
-// over a domain tag, the network's name and the record without what the chain sets (id, version, times).
+// over a domain tag, the network's name and the record without what the chain sets (id, version, deactivation, times).
 func NewDID(network string, first *DIDRecord) (did.DID, error) {
 	plain := *first
-	plain.ID, plain.Version, plain.Deactivated = "", 0, false
+	plain.ID, plain.Version, plain.Deactivated, plain.Created, plain.Updated = "", 0, false, 0, 0
 	plain.Keys = slices.Clone(first.Keys)
 	for i := range plain.Keys {
 		plain.Keys[i].From, plain.Keys[i].Until, plain.Keys[i].Compromised = 0, 0, false
@@ -226,6 +234,22 @@ func (r *DIDRecord) Document() (*did.Document, error) {
 		doc.Services = append(doc.Services, did.Service{ID: string(r.ID) + "#" + s.ID, Type: s.Type, Endpoint: s.Endpoint})
 	}
 	return doc, nil
+}
+
+// Resolution returns the document with what DID Core, Section 7.1.3, wants to know about it.
+func (r *DIDRecord) Resolution() (*did.Resolution, error) {
+	doc, err := r.Document()
+	if err != nil {
+		return nil, err
+	}
+	out := &did.Resolution{Document: doc, VersionID: strconv.FormatUint(r.Version, 10)}
+	if r.Created != 0 {
+		out.Created = time.Unix(r.Created, 0).UTC()
+	}
+	if r.Updated != 0 {
+		out.Updated = time.Unix(r.Updated, 0).UTC()
+	}
+	return out, nil
 }
 
 // seconds returns the time of unix seconds between 1970 and the year 9999; later ones overflow elsewhere.

@@ -291,6 +291,12 @@ func TestNetworkFile(t *testing.T) {
 	if _, err := ledger.ParseNetwork(set("name", "elders")); err != nil {
 		t.Errorf("control: %v", err)
 	}
+	genesis := edit(func(m map[string]any) { m["trusted_height"] = 0; delete(m, "trusted_hash") })
+	if n, err := ledger.ParseNetwork(genesis); err != nil || n.From() != 1 {
+		t.Errorf("root at genesis: %v", err)
+	} else if again, err := ledger.ParseNetwork(n.Encode()); err != nil || !cmp.Equal(n, again) {
+		t.Errorf("root at genesis, encoded: %v", err)
+	}
 	for name, bad := range map[string][]byte{
 		"unknown member":       set("x", 1),
 		"other case":           set("Chain_ID", "y"),
@@ -298,7 +304,10 @@ func TestNetworkFile(t *testing.T) {
 		"name":                 set("name", "Voor Beeld"),
 		"no chain":             set("chain_id", ""),
 		"long chain":           set("chain_id", strings.Repeat("x", 51)),
-		"height 0":             set("trusted_height", 0),
+		"height 0 with a hash": set("trusted_height", 0),
+		"height below 0":       edit(func(m map[string]any) { m["trusted_height"] = -1; delete(m, "trusted_hash") }),
+		"no height":            edit(func(m map[string]any) { delete(m, "trusted_height"); delete(m, "trusted_hash") }),
+		"no hash":              edit(func(m map[string]any) { delete(m, "trusted_hash") }),
 		"height fraction":      set("trusted_height", 1.5),
 		"hash upper case":      set("trusted_hash", strings.ToUpper(n.Hash)),
 		"hash short":           set("trusted_hash", n.Hash[2:]),

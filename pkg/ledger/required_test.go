@@ -57,10 +57,22 @@ func TestRequired(t *testing.T) {
 	c.blocksTo(5)
 	c.put(ledger.KeySequence(c.org), ledger.SequenceRecord{N: 1, Tx: tmhash.Sum(nil)})
 	c.blocksTo(7) // header 7 has another root than header 5
-	n, now := c.network(2), c.now
+	// The rows hold for a file that trusts a block, and for one that trusts the genesis.
+	requireProofs(t, c, c.network(2))
+	requireProofs(t, c, c.genesis())
+
+	t.Run("DID-05", requireAttackStops)
+	t.Run("DID-05", requireGenesisAttackStops)
+
+	t.Run("TX-04", func(t *testing.T) { requireCanonicalTx(t, c) })
+}
+
+// requireProofs runs the rows about proofs from a root below height 5.
+func requireProofs(t *testing.T, c *chain, n *ledger.Network) {
+	now := c.now
 	key := ledger.KeyDID(c.org)
 	items := c.items(5, key)
-	good := c.bundle(2, 5, key)
+	good := c.bundle(n.From(), 5, key)
 	vals := c.sets[5]
 
 	t.Run("DID-01", func(t *testing.T) {
@@ -152,22 +164,20 @@ func TestRequired(t *testing.T) {
 		c.blocksTo(4)
 		c.change("a", "x", "y", "z")
 		c.blocksTo(12)
-		n, now := c.network(2), c.now.Add(time.Second)
-		path := c.path(2, 12)
+		root, now := n, c.now.Add(time.Second) // the same first blocks
+		path := c.path(root.From(), 12)
 		if len(path) != 2 {
 			t.Fatalf("path of %d headers", len(path))
 		}
 		items := c.items(12, key)
-		accepted(t, build(t, path, c.at(12), items), n, now)
-		refused(t, build(t, nil, c.at(12), items), n, now, ledger.ErrUnproven, "cant trust new val set")
-		refused(t, build(t, path[1:], c.at(12), items), n, now, ledger.ErrUnproven, "cant trust new val set")
+		accepted(t, build(t, path, c.at(12), items), root, now)
+		refused(t, build(t, nil, c.at(12), items), root, now, ledger.ErrUnproven, "cant trust new val set")
+		refused(t, build(t, path[1:], c.at(12), items), root, now, ledger.ErrUnproven, "cant trust new val set")
 		// The way to an older root does no harm to a holder of a newer one.
 		accepted(t, build(t, path, c.at(12), items), c.network(9), now)
 		accepted(t, build(t, path, c.at(12), items), c.network(path[0].Height), now)
 		accepted(t, build(t, path, c.at(12), items), c.network(path[1].Height), now)
 	})
-
-	t.Run("DID-05", requireAttackStops)
 
 	t.Run("DID-06", func(t *testing.T) {
 		last := n.Time.Add(ledger.TrustingPeriod)
@@ -183,7 +193,7 @@ func TestRequired(t *testing.T) {
 		refused(t, good, &other, now, ledger.ErrUnproven, "chain")
 
 		// The root itself is compared with the file.
-		at := c.bundle(2, 5, key)
+		at := c.bundle(n.From(), 5, key)
 		accepted(t, at, c.network(5), now)
 		forged := *c.network(5)
 		forged.Hash = c.network(4).Hash
@@ -195,6 +205,20 @@ func TestRequired(t *testing.T) {
 		forged.Validators = forged.Validators[:3]
 		refused(t, at, &forged, now, ledger.ErrUnproven, "not the one of the network file")
 		refused(t, at, c.network(7), now, ledger.ErrUnproven, "header 5")
+
+		// Block 1 is compared with the genesis of the file.
+		first := build(t, []*types.LightBlock{c.at(1)}, c.at(5), items)
+		accepted(t, first, c.genesis(), now)
+		forged = *c.genesis()
+		forged.Time = forged.Time.Add(-time.Second)
+		refused(t, first, &forged, now, ledger.ErrUnproven, "block 1 is of")
+		forged = *c.genesis()
+		forged.Validators = forged.Validators[:2]
+		refused(t, first, &forged, now, ledger.ErrUnproven, "header 1")
+		h = *c.at(1).Header
+		h.LastBlockID = c.at(2).LastBlockID
+		earlier := build(t, []*types.LightBlock{sign(&h, vals, vals)}, c.at(5), items)
+		refused(t, earlier, c.genesis(), now, ledger.ErrUnproven, "does not follow")
 	})
 
 	t.Run("DID-07", func(t *testing.T) {
@@ -205,8 +229,6 @@ func TestRequired(t *testing.T) {
 		// Also where no signature is checked because the hash is in the file.
 		refused(t, good, c.network(5), header.Add(-11*time.Second), ledger.ErrUnproven, "future")
 	})
-
-	t.Run("TX-04", func(t *testing.T) { requireCanonicalTx(t, c) })
 }
 
 func mustUnmarshal(t *testing.T, p *ics23.CommitmentProof, raw []byte) {

@@ -277,6 +277,18 @@ func (c *chain) network(height int64, nodes ...string) *ledger.Network {
 	return n
 }
 
+// genesis returns the network file that trusts the genesis.
+func (c *chain) genesis(nodes ...string) *ledger.Network {
+	c.tb.Helper()
+	n := c.network(1, nodes...)
+	n.Height, n.Hash = 0, ""
+	read, err := ledger.ParseNetwork(n.Encode())
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	return read
+}
+
 func (c *chain) at(height int64) *types.LightBlock {
 	c.mu.Lock()
 	defer c.mu.Unlock()

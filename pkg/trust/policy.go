@@ -119,15 +119,22 @@ func (p *Policy) name(ctx context.Context, d did.DID, use Use, now time.Time) (s
 	return best, nil
 }
 
-// holds reports whether now lies in the accreditation's time.
-func (a *Accreditation) holds(now time.Time) bool { return !now.Before(a.From) && now.Before(a.Until) }
+// holds reports whether now lies in the accreditation's time and in no stop.
+func (a *Accreditation) holds(now time.Time) bool {
+	return !now.Before(a.From) && now.Before(a.Until) && !a.Stopped.at(now)
+}
+
+// at reports whether the stop counts now.
+func (s *Stop) at(now time.Time) bool {
+	return s != nil && !now.Before(s.From) && (s.Until.IsZero() || now.Before(s.Until))
+}
 
 // MayIssue checks that the identity may have issued this type at issuedAt and that this still counts now.
 // Registered parties need an accreditation; foreign ones an anchor whose types allow it. Error: [ErrUntrusted] and
 // those of the source.
 //
-// A withdrawal with distrust and an expiry end what was issued before; one without ("no_new") leaves it. Credentials
-// say the UTC day of their issue only, so the first and the last day of an accreditation count as whole days.
+// A withdrawal with distrust and an expiry end what was issued before; one without ("no_new") leaves it. In a stop
+// nothing counts, and after it what was issued before counts again. Credentials say the UTC day of their issue only, so the first and the last day of an accreditation count as whole days.
 func (p *Policy) MayIssue(ctx context.Context, who *Identity, vct string, issuedAt, now time.Time) error {
 	if !who.Registered {
 		if who.Anchor == nil {
@@ -155,6 +162,8 @@ func (p *Policy) MayIssue(ctx context.Context, who *Identity, vct string, issued
 			continue
 		}
 		switch {
+		case a.Stopped.at(now):
+			why = fmt.Sprintf("accreditation %q is stopped", a.ID)
 		case !a.holds(now):
 			why = fmt.Sprintf("accreditation %q does not count now", a.ID)
 		case issuedAt.Before(a.From.Truncate(day)) || !issuedAt.Before(a.Until):

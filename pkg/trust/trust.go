@@ -37,10 +37,12 @@ const MaxChain = 5
 // Use is what a party is trusted for.
 type Use string
 
-// The two uses.
+// The uses. Grant is for organisations that the members let accredit others within a scope: it is judged by the registry
+// when it is used, and gives no right to issue or ask.
 const (
 	Issue Use = "issue"
 	Ask   Use = "ask"
+	Grant Use = "accredit"
 )
 
 // Text is a text in several languages by language tag ("nl", "en").
@@ -65,6 +67,13 @@ type Withdrawal struct {
 	Distrust bool // true: cards issued before no longer count ("distrust"); false: only new ones ("no_new")
 }
 
+// Stop is a time in which an accreditation does not count, whatever was issued before. Afterwards everything counts as if
+// it had not been.
+type Stop struct {
+	From  time.Time
+	Until time.Time // zero: the end is not known
+}
+
 // Accreditation says that an organisation may issue types, or may ask claims for a purpose. It counts from From until
 // Until, which both must be set.
 type Accreditation struct {
@@ -73,14 +82,16 @@ type Accreditation struct {
 	Use        Use
 	Name       string       // registered name of the subject, given by those who granted it; this is what people see
 	Types      []string     // credential types ("vct")
-	Claims     []sdjwt.Path // for Ask: the claims, each with all below it
+	Claims     []sdjwt.Path // for Ask: the claims, each with all below it; for Grant: what others may be let ask
 	Purpose    Text         // for Ask
 	LegalBasis string
 	KeepDays   int // for Ask: how long answers are kept; 0 is "not kept"
 	From       time.Time
 	Until      time.Time
 	GrantedBy  did.DID
+	Under      string // the id of the granter's accreditation to grant; empty: the members decided
 	Withdrawn  *Withdrawal
+	Stopped    *Stop // the last one; nil: never
 }
 
 // Anchor is an X.509 trust anchor with its scope. It counts from From until Until, which both must be set.

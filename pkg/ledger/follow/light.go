@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	cmtmath "github.com/cometbft/cometbft/libs/math"
 	"github.com/cometbft/cometbft/light"
@@ -142,47 +141,88 @@ func (c *Client) openLight(ctx context.Context) error {
 	if len(sources) == 1 {
 		witnesses = sources // its own witness: said in the log when the client opens
 	}
-	hash, err := hex.DecodeString(n.Hash)
-	if err != nil {
-		return fmt.Errorf("%w: %v", errTrustRoot, err)
-	}
 	options := []light.Option{
 		light.SkippingVerification(cmtmath.Fraction{Numerator: 2, Denominator: 3}),
 		light.MaxClockDrift(ledger.MaxClockDrift), light.MaxBlockLag(lagWait * 1e9), light.PruningSize(16),
 	}
 	if newest, _ := c.trusted.LastLightBlockHeight(); newest >= n.Height {
-		c.light, err = light.NewClientFromTrustedStore(n.ChainID, ledger.TrustingPeriod, sources[0], witnesses, c.trusted, options...)
+		lc, err := light.NewClientFromTrustedStore(n.ChainID, ledger.TrustingPeriod, sources[0], witnesses, c.trusted, options...)
+		if err == nil {
+			c.light = lc
+		}
 		return err
 	}
 	if !n.Time.Add(ledger.TrustingPeriod).After(c.cfg.Now()) {
 		return fmt.Errorf("%w: root of %s", ledger.ErrExpired, n.Time.Format("2006-01-02"))
 	}
-	trust := light.TrustOptions{Period: ledger.TrustingPeriod, Height: n.Height, Hash: hash}
+	root, err := c.root(ctx, sources[0].(*source))
+	if err != nil {
+		return err
+	}
+	trust := light.TrustOptions{Period: ledger.TrustingPeriod, Height: root.Height, Hash: root.Hash()}
 	lc, err := light.NewClient(ctx, n.ChainID, trust, sources[0], witnesses, c.trusted, options...)
 	var conflict light.ErrConflictingHeaders
 	switch {
 	case errors.As(err, &conflict) && conflict.WitnessIndex < len(witnesses):
+		if other := conflict.Block; hex.EncodeToString(root.Hash()) != n.Hash && signed(root, other) {
+			for _, side := range []*types.LightBlock{root, other} {
+				c.keepEvidence(&types.LightClientAttackEvidence{
+					ConflictingBlock: side, CommonHeight: side.Height, TotalVotingPower: side.ValidatorSet.TotalVotingPower(), Timestamp: side.Time,
+				})
+			}
+			return fmt.Errorf("%w: header %d", light.ErrLightClientAttack, root.Height)
+		}
 		// The file is the root: who contradicts it is out, and cannot keep the others from being read.
-		bad := witnesses[conflict.WitnessIndex].(*source).node
-		c.excluded = append(c.excluded, bad)
-		return fmt.Errorf("%w: %s has another one", errTrustRoot, bad.base)
-	case err != nil && strings.Contains(err.Error(), "expected header's hash"):
-		c.excluded = append(c.excluded, sources[0].(*source).node)
-		return fmt.Errorf("%w: %s has another one", errTrustRoot, sources[0])
+		return c.exclude(witnesses[conflict.WitnessIndex].(*source), errors.New("another header"))
 	case err != nil:
 		return err
 	}
-	root, err := lc.TrustedLightBlock(n.Height)
-	if err != nil {
-		return err
-	}
-	vals, err := n.ValidatorSet()
-	if err != nil || !bytes.Equal(root.ValidatorsHash, vals.Hash()) {
-		c.trusted = newMemory(nil)
-		return fmt.Errorf("%w: validators are not those of the file", errTrustRoot)
-	}
 	c.light = lc
 	return nil
+}
+
+// signed says whether another block is signed by the validators of this one, which makes the two an attack and not one
+// node's lie.
+func signed(b, other *types.LightBlock) bool {
+	return other != nil && bytes.Equal(other.ValidatorSet.Hash(), b.ValidatorsHash) &&
+		other.ValidatorSet.VerifyCommitLight(b.ChainID, other.Commit.BlockID, other.Height, other.Commit) == nil
+}
+
+// exclude leaves out a node that contradicts the network file.
+func (c *Client) exclude(s *source, why error) error {
+	c.excluded = append(c.excluded, s.node)
+	return fmt.Errorf("%w: %s: %v", errTrustRoot, s, why)
+}
+
+// root returns the header to begin with: the one whose hash is in the network file; where the file trusts the genesis,
+// block 1 as the validators of the file signed it; where the node no longer keeps that, the newest one to which it shows
+// the way from there.
+func (c *Client) root(ctx context.Context, primary *source) (*types.LightBlock, error) {
+	n := c.cfg.Network
+	b, err := primary.LightBlock(ctx, n.From())
+	switch {
+	case errors.Is(err, provider.ErrLightBlockNotFound):
+		var way *ledger.Bundle
+		if way, err = primary.node.proof(ctx, []ledger.Key{ledger.KeyIndex()}, n.From()); err == nil {
+			_, err = way.Verify(n, c.cfg.Now(), 0)
+			b = way.Block()
+		}
+	case err != nil:
+	case n.Height == 0:
+		err = n.CheckFirst(b, c.cfg.Now())
+	case hex.EncodeToString(b.Hash()) != n.Hash:
+		err = fmt.Errorf("%w: header %d has another hash", ledger.ErrUnproven, b.Height)
+	default:
+		var vals *types.ValidatorSet
+		if vals, err = n.ValidatorSet(); err == nil && !bytes.Equal(b.ValidatorsHash, vals.Hash()) {
+			err = fmt.Errorf("%w: validators are not those of the file", errTrustRoot) // the file contradicts itself
+		}
+	}
+	// What is not even a header may be the network's doing; a header that contradicts the file is the node's.
+	if errors.Is(err, ledger.ErrUnproven) && !errors.Is(err, ledger.ErrExpired) {
+		err = c.exclude(primary, err)
+	}
+	return b, err
 }
 
 // memory is a [store.Store] of a few headers. Only the newest one is kept on disk.

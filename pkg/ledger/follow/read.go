@@ -70,7 +70,7 @@ func (r *Reader) Read(ctx context.Context, keys ...ledger.Key) (*Answer, error) 
 }
 
 func (r *Reader) ask(ctx context.Context, n *node, keys []ledger.Key) (*Answer, error) {
-	b, err := n.proof(ctx, keys, r.cfg.Network.Height)
+	b, err := n.proof(ctx, keys, r.cfg.Network.From())
 	switch {
 	case errors.Is(err, ledger.ErrMalformed):
 		return nil, fmt.Errorf("%w: %v", ledger.ErrUnproven, err)

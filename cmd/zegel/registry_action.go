@@ -1,0 +1,135 @@
+package main
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/zegel-id/zegel/pkg/ledger"
+	"github.com/zegel-id/zegel/pkg/trust"
+)
+
+// accreditationJSON is an accreditation as programs read it.
+type accreditationJSON struct {
+	ID         string            `json:"id"`
+	Subject    string            `json:"subject"`
+	Use        trust.Use         `json:"use"`
+	Name       string            `json:"name"`
+	Types      []string          `json:"types"`
+	Claims     []json.RawMessage `json:"claims,omitempty"`
+	Purpose    map[string]string `json:"purpose,omitempty"`
+	LegalBasis string            `json:"legal_basis,omitempty"`
+	KeepDays   int64             `json:"keep_days,omitempty"`
+	From       string            `json:"from"`
+	Until      string            `json:"until"`
+	GrantedBy  string            `json:"granted_by,omitempty"`
+	Decision   string            `json:"decision,omitempty"`
+	Ended      string            `json:"ended,omitempty"`
+	Distrust   bool              `json:"distrust,omitempty"`
+	Stopped    string            `json:"stopped,omitempty"`
+	Resumes    string            `json:"stopped_until,omitempty"`
+}
+
+func accreditationObject(a *ledger.Accreditation) accreditationJSON {
+	out := accreditationJSON{
+		ID: a.ID, Subject: string(a.Subject), Use: a.Use, Name: a.Name, Types: a.Types, Purpose: a.Purpose, LegalBasis: a.LegalBasis,
+		KeepDays: a.KeepDays, From: iso(a.From), Until: iso(a.Until), GrantedBy: string(a.GrantedBy), Decision: hex.EncodeToString(a.Decision),
+		Ended: iso(a.EndedAt), Distrust: a.Distrust, Stopped: iso(a.StoppedFrom), Resumes: iso(a.StoppedUntil),
+	}
+	for _, c := range a.Claims {
+		out.Claims = append(out.Claims, json.RawMessage(c))
+	}
+	return out
+}
+
+func accreditationFacts(a *ledger.Accreditation) []string {
+	keep := ""
+	if a.Use == trust.Ask {
+		keep = "not kept"
+		if a.KeepDays > 0 {
+			keep = count(int(a.KeepDays), "day", "days")
+		}
+	}
+	return []string{
+		"Purpose (nl)", plain(a.Purpose["nl"]), "Purpose (en)", plain(a.Purpose["en"]), "Legal basis", plain(a.LegalBasis), "Answers", keep,
+		"Counts", "from " + day(a.From) + " until " + day(a.Until),
+	}
+}
+
+// actionFacts are what people want to see of an action beside the sentence.
+func actionFacts(a *ledger.Action) []string {
+	switch {
+	case a.Admit != nil && a.Admit.DID != "":
+		return []string{"Organisation", string(a.Admit.DID)}
+	case a.Admit != nil && a.Admit.Record != nil:
+		return []string{"Keys", recordKeys(a.Admit.Record)}
+	case a.Accredit != nil:
+		return append([]string{"Organisation", string(a.Accredit.Subject), "Id", a.Accredit.ID}, accreditationFacts(a.Accredit)...)
+	case a.Withdraw != nil:
+		return []string{"Organisation", string(a.Withdraw.Subject)}
+	case a.Parameters != nil:
+		var out []string
+		for _, row := range parameterRows(a.Parameters) {
+			out = append(out, row[0], row[1])
+		}
+		return out
+	case a.Recover != nil:
+		return []string{"Organisation", string(a.Recover.DID), "New keys", recordKeys(&a.Recover.Record)}
+	}
+	return nil
+}
+
+func recordKeys(r *ledger.DIDRecord) string {
+	var out []string
+	for i := range r.Keys {
+		out = append(out, fmt.Sprintf("%s (%s)", r.Keys[i].ID, keyUse(r.Keys[i].Purposes)))
+	}
+	return plain(strings.Join(out, ", "))
+}
+
+// actionObject is an action as programs read it: one member, named after what it does.
+func actionObject(a *ledger.Action) any {
+	m := map[string]any{}
+	switch {
+	case a.Admit != nil:
+		m["admit"] = struct {
+			DID       string `json:"did,omitempty"`
+			Name      string `json:"name"`
+			Validator string `json:"validator,omitempty"`
+			NewRecord bool   `json:"new_record"`
+		}{string(a.Admit.DID), a.Admit.Name, hex.EncodeToString(a.Admit.Validator), a.Admit.Record != nil}
+	case a.Remove != nil:
+		m["remove"] = map[string]string{"did": string(a.Remove.DID)}
+	case a.Validator != nil:
+		m["validator"] = map[string]string{"did": string(a.Validator.DID), "validator": hex.EncodeToString(a.Validator.Validator)}
+	case a.Accredit != nil:
+		m["accredit"] = accreditationObject(a.Accredit)
+	case a.Withdraw != nil:
+		m["withdraw"] = struct {
+			Subject  string `json:"subject"`
+			ID       string `json:"id"`
+			Distrust bool   `json:"distrust"`
+		}{string(a.Withdraw.Subject), a.Withdraw.ID, a.Withdraw.Distrust}
+	case a.Anchor != nil:
+		m["anchor"] = struct {
+			ID          string      `json:"id"`
+			Certificate []byte      `json:"certificate"`
+			Uses        []trust.Use `json:"uses"`
+			Types       []string    `json:"types,omitempty"`
+			From        string      `json:"from"`
+			Until       string      `json:"until"`
+		}{a.Anchor.ID, a.Anchor.Certificate, a.Anchor.Uses, a.Anchor.Types, iso(a.Anchor.From), iso(a.Anchor.Until)}
+	case a.RemoveAnchor != nil:
+		m["remove_anchor"] = map[string]string{"id": a.RemoveAnchor.ID}
+	case a.Parameters != nil:
+		m["parameters"] = parametersObject(a.Parameters)
+	case a.Recover != nil:
+		m["recover"] = map[string]string{"did": string(a.Recover.DID)}
+	case a.Confirm != nil:
+		m["confirm"] = map[string]string{"stop": hex.EncodeToString(a.Confirm.ID)}
+	case a.Resume != nil:
+		m["resume"] = map[string]string{"stop": hex.EncodeToString(a.Resume.ID)}
+	}
+	return m
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/zegel-id/zegel/pkg/did"
+	"github.com/zegel-id/zegel/pkg/ledger"
+	"github.com/zegel-id/zegel/pkg/ledger/follow"
+)
+
+// Files that did create makes in a directory of their own.
+const (
+	createdKey      = "registry-key.pem"
+	createdNext     = "registry-next-key.pem"
+	createdRecovery = "recovery-key.pem"
+	createdRecord   = "record.cbor"
+	createdNetwork  = "network.json"
+)
+
+type didCreateCmd struct {
+	writeFlags
+	Out      string   `help:"Directory for the keys and the record; it is made." required:"" type:"path" placeholder:"DIR"`
+	AddKey   []string `help:"Further key, as USE:ID=FILE with the use issue, ask, registry or encrypt and a PEM file; may be repeated." placeholder:"USE:ID=FILE" sep:"none"`
+	Issuer   string   `help:"Address of the organisation's issuer." placeholder:"URL"`
+	Verifier string   `help:"Address of the organisation's verifier." placeholder:"URL"`
+	Vouch    bool     `help:"Create it as a member for another organisation: signed with the member's key."`
+	Offline  bool     `help:"Make the files only, and send nothing: for zegel registry propose admit or propose recover. With --did, for that DID."`
+}
+
+// Run makes a DID. The files come first, so that no key is lost; with the files there, the command sends the same record.
+func (c *didCreateCmd) Run(ctx context.Context, out *output) error {
+	existing := c.DID
+	r, err := c.readFlags.open(out)
+	if err != nil {
+		return err
+	}
+	record, err := readRecord(filepath.Join(c.Out, createdRecord))
+	if _, missing := os.Stat(filepath.Join(c.Out, createdRecord)); errors.Is(missing, fs.ErrNotExist) {
+		record, err = c.write(r, existing)
+	}
+	if err != nil {
+		return err
+	}
+	id, err := ledger.NewDID(r.network.Name, record)
+	if err != nil {
+		return err
+	}
+	where := fmt.Sprintf("Keys are in %s. Move %s to a safe place that is not connected, and keep a copy of %s apart.", c.Out, createdRecovery, createdNext)
+	if c.Offline {
+		object := map[string]any{"done": "made files", "did": id, "dir": c.Out}
+		if existing != "" {
+			object["did"] = existing
+		}
+		return r.print(nil, object, func(w io.Writer) {
+			fmt.Fprintf(w, "DID: %s. Nothing was sent.\n%s\n", object["did"], where)
+		})
+	}
+	files := &keyFiles{development: c.Dev}
+	a := &acting{reading: r, flags: &c.writeFlags}
+	what := fmt.Sprintf("create %s", id)
+	if c.Vouch {
+		if a, err = c.open(ctx, out); err != nil {
+			return err
+		}
+		what += ", for which this member vouches"
+	} else {
+		key, err := files.load(filepath.Join(c.Out, createdKey))
+		if err != nil {
+			return &usageError{err.Error()}
+		}
+		a.who = follow.Writer{DID: id, KeyID: firstKeyID, Key: key}
+	}
+	p, err := a.ask(ctx, ledger.KeyDID(id))
+	if err != nil {
+		return err
+	}
+	if have, err := a.record(p, id); err != nil {
+		return err
+	} else if have != nil {
+		return &memberFailure{category: "conflict", text: fmt.Sprintf("%s is in the registry already, from an earlier run", id)}
+	}
+	d, err := a.send(ctx, what, ledger.Tx{Kind: ledger.CreateDID, DID: record})
+	if err != nil {
+		return err
+	}
+	return a.finish(d, where)
+}
+
+// firstKeyID is the id of the first key for transactions.
+const firstKeyID = "registry-1"
+
+// write makes the directory with everything in it, beside where it will be, so that there is never half of it.
+func (c *didCreateCmd) write(r *reading, existing string) (*ledger.DIDRecord, error) {
+	if _, err := os.Stat(c.Out); err == nil {
+		return nil, &usageError{fmt.Sprintf("%s exists and holds no %s", c.Out, createdRecord)}
+	}
+	dir := c.Out + ".part"
+	if err := os.RemoveAll(dir); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	files := &keyFiles{development: c.Dev}
+	made := map[string]ed25519.PublicKey{}
+	for _, name := range []string{createdKey, createdNext, createdRecovery} {
+		key, err := files.make(filepath.Join(dir, name))
+		if err != nil {
+			return nil, err
+		}
+		made[name] = key.Public().(ed25519.PublicKey)
+	}
+	change := &changeFlags{AddKey: c.AddKey, Issuer: c.Issuer, Verifier: c.Verifier}
+	first, err := ledger.NewKeyRecord(firstKeyID, made[createdKey], did.CapabilityInvocation)
+	if err != nil {
+		return nil, err
+	}
+	more, err := change.keys(c.Dev)
+	if err != nil {
+		return nil, err
+	}
+	record := &ledger.DIDRecord{
+		Keys: append([]ledger.KeyRecord{first}, more...), Services: change.services(nil),
+		NextKeyHash: ledger.KeyHash(made[createdNext]), RecoveryHash: ledger.KeyHash(made[createdRecovery]),
+	}
+	id, err := ledger.NewDID(r.network.Name, record)
+	if err != nil {
+		return nil, &usageError{err.Error()}
+	}
+	if existing != "" {
+		if id, err = parseDID(existing); err != nil {
+			return nil, err
+		}
+	}
+	raw, err := ledger.Encode(record)
+	if err != nil {
+		return nil, err
+	}
+	for name, data := range map[string][]byte{
+		createdRecord: raw, createdNetwork: r.network.Encode(),
+		memberFileName: fmt.Appendf(nil, memberSample, createdNetwork, id, createdKey, createdNext, createdRecovery),
+	} {
+		if err := write(filepath.Join(dir, name), data); err != nil {
+			return nil, err
+		}
+	}
+	return record, move(dir, c.Out)
+}
+
+// memberSample is the file that fills in what the commands need.
+const memberSample = `# What the commands zegel registry use when they run with this directory (--dir). Paths are relative to this file.
+
+# The network file: the root of all trust.
+network = %q
+
+# The organisation that acts.
+did = %q
+
+# The key that signs its transactions, and the next one, which the registry has the hash of.
+key = %q
+next_key = %q
+
+# The recovery key. Move it to a place that is not connected, and give --recovery-key when it is needed.
+recovery_key = %q
+`
