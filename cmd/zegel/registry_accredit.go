@@ -29,7 +29,8 @@ id = "over-18"
 subject = "did:zegel:voorbeeld:..."
 name = "Gemeente Voorbeeldstad"
 
-# "issue": hand out credentials of these types. "ask": ask people for claims from them.
+# "issue": hand out credentials of these types. "ask": ask people for claims from them. "accredit": let others do that, by
+# itself and within this: with claims it lets them ask, without it lets them issue.
 use = "ask"
 types = ["urn:zegel:personal-data:1"]
 
@@ -75,7 +76,7 @@ type accreditFlags struct {
 	ID         string   `name:"id" help:"Id of the accreditation." placeholder:"ID"`
 	Subject    string   `help:"DID of the organisation." placeholder:"DID"`
 	Name       string   `help:"Its name, as people see it." placeholder:"NAME"`
-	Use        string   `help:"issue or ask." placeholder:"USE"`
+	Use        string   `help:"issue, ask, or accredit for letting others." placeholder:"USE"`
 	Type       []string `help:"Credential type; may be repeated." placeholder:"VCT" sep:"none"`
 	Claim      []string `help:"Claim that may be asked; may be repeated." placeholder:"CLAIM" sep:"none"`
 	PurposeNL  string   `name:"purpose-nl" help:"Why, in Dutch." placeholder:"TEXT"`
@@ -189,6 +190,7 @@ func parseClaim(s string) (sdjwt.Path, error) {
 type accreditCmd struct {
 	accreditFlags
 	Sample bool `help:"Print a file to fill in."`
+	Direct bool `help:"As a member, grant it alone under an accreditation of one's own to let others."`
 }
 
 // Run grants an accreditation directly where one organisation may decide it, and proposes it else.
@@ -201,19 +203,19 @@ func (c *accreditCmd) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	if !mayDecide(members, a.who.DID) {
+	how := "There is one member, so it counts at once."
+	switch alone := len(members) == 1 && isMember(members, a.who.DID); {
+	case alone:
+	case c.Direct, !isMember(members, a.who.DID):
+		how = "It is granted under an accreditation of its own to let others, so it counts at once."
+	default:
 		return a.propose(ctx, c.Days, c.Why, ledger.Action{Accredit: granted})
 	}
 	d, err := a.send(ctx, accreditWords(granted), ledger.Tx{Kind: ledger.Accredit, Accredit: granted})
 	if err != nil {
 		return err
 	}
-	return a.finish(d, "There is one member, so it counts at once.")
-}
-
-// mayDecide says whether an organisation decides alone: as the only member, or, if it is none, under what members let it.
-func mayDecide(members []ledger.Member, d did.DID) bool {
-	return len(members) == 1 || !isMember(members, d)
+	return a.finish(d, how)
 }
 
 func (c *accreditFlags) prepare(ctx context.Context, out *output) (*acting, *ledger.Accreditation, []ledger.Member, error) {
@@ -288,7 +290,9 @@ func (c *withdrawCmd) Run(ctx context.Context, out *output) error {
 	if found < 0 {
 		return &memberFailure{category: "unknown", text: fmt.Sprintf("%s has no accreditation %q", n.of(w.Subject), w.ID), hint: "see zegel registry accreditations " + string(w.Subject)}
 	}
-	if !mayDecide(members, a.who.DID) {
+	// Who granted it under its own accreditation ends it alone, and so does a lone member.
+	own := all[found].GrantedBy == a.who.DID && all[found].Under != ""
+	if len(members) > 1 && isMember(members, a.who.DID) && !own {
 		return a.propose(ctx, c.Days, c.Why, ledger.Action{Withdraw: w})
 	}
 	d, err := a.send(ctx, withdrawWords(w, n), ledger.Tx{Kind: ledger.Withdraw, Withdraw: w})
@@ -365,7 +369,11 @@ func (c *accreditationsCmd) Run(ctx context.Context, out *output) error {
 			fmt.Fprintf(w, "%s: %s\n", a.ID, accreditWords(a))
 			pairs := append(accreditationFacts(a), "State", accreditationState(a, p.Time.Unix()))
 			if a.GrantedBy != "" {
-				pairs = append(pairs, "Granted by", n.of(a.GrantedBy))
+				by := n.of(a.GrantedBy)
+				if a.Under != "" {
+					by += ", under its accreditation " + a.Under
+				}
+				pairs = append(pairs, "Granted by", by)
 			}
 			if len(a.Decision) > 0 {
 				pairs = append(pairs, "Decision", "proposal "+shortID(a.Decision))
@@ -382,7 +390,7 @@ func accreditationState(a *ledger.Accreditation, now int64) string {
 		return "withdrawn on " + when(a.EndedAt) + "; what was issued before counts no more"
 	case a.EndedAt != 0:
 		return "withdrawn on " + when(a.EndedAt) + "; what was issued before stays good"
-	case a.StoppedFrom != 0 && a.StoppedFrom <= now && (a.StoppedUntil == 0 || now < a.StoppedUntil):
+	case a.StoppedAt(now):
 		return "stopped since " + when(a.StoppedFrom)
 	case now < a.From:
 		return "does not count yet"

@@ -24,6 +24,7 @@ type accreditationJSON struct {
 	From       string            `json:"from"`
 	Until      string            `json:"until"`
 	GrantedBy  string            `json:"granted_by,omitempty"`
+	Under      string            `json:"under,omitempty"`
 	Decision   string            `json:"decision,omitempty"`
 	Ended      string            `json:"ended,omitempty"`
 	Distrust   bool              `json:"distrust,omitempty"`
@@ -34,7 +35,7 @@ type accreditationJSON struct {
 func accreditationObject(a *ledger.Accreditation) accreditationJSON {
 	out := accreditationJSON{
 		ID: a.ID, Subject: string(a.Subject), Use: a.Use, Name: a.Name, Types: a.Types, Purpose: a.Purpose, LegalBasis: a.LegalBasis,
-		KeepDays: a.KeepDays, From: iso(a.From), Until: iso(a.Until), GrantedBy: string(a.GrantedBy), Decision: hex.EncodeToString(a.Decision),
+		KeepDays: a.KeepDays, From: iso(a.From), Until: iso(a.Until), GrantedBy: string(a.GrantedBy), Under: a.Under, Decision: hex.EncodeToString(a.Decision),
 		Ended: iso(a.EndedAt), Distrust: a.Distrust, Stopped: iso(a.StoppedFrom), Resumes: iso(a.StoppedUntil),
 	}
 	for _, c := range a.Claims {
@@ -57,8 +58,8 @@ func accreditationFacts(a *ledger.Accreditation) []string {
 	}
 }
 
-// actionFacts are what people want to see of an action beside the sentence.
-func actionFacts(a *ledger.Action) []string {
+// actionFacts are what people want to see of an action beside the sentence. now are the parameters as they are.
+func actionFacts(a *ledger.Action, now *ledger.Parameters) []string {
 	switch {
 	case a.Admit != nil && a.Admit.DID != "":
 		return []string{"Organisation", string(a.Admit.DID)}
@@ -70,7 +71,12 @@ func actionFacts(a *ledger.Action) []string {
 		return []string{"Organisation", string(a.Withdraw.Subject)}
 	case a.Parameters != nil:
 		var out []string
-		for _, row := range parameterRows(a.Parameters) {
+		for i, row := range parameterRows(a.Parameters) {
+			if now != nil {
+				if is := parameterRows(now)[i][1]; is != row[1] {
+					row[1] = is + " -> " + row[1]
+				}
+			}
 			out = append(out, row[0], row[1])
 		}
 		return out

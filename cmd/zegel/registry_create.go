@@ -31,35 +31,34 @@ type didCreateCmd struct {
 	Issuer   string   `help:"Address of the organisation's issuer." placeholder:"URL"`
 	Verifier string   `help:"Address of the organisation's verifier." placeholder:"URL"`
 	Vouch    bool     `help:"Create it as a member for another organisation: signed with the member's key."`
-	Offline  bool     `help:"Make the files only, and send nothing: for zegel registry propose admit or propose recover. With --did, for that DID."`
+	NoSend   bool     `help:"Make the files only: for zegel registry propose admit."`
+	For      string   `help:"Make the files only, for this DID whose keys are lost: for zegel registry propose recover." placeholder:"DID"`
 }
 
 // Run makes a DID. The files come first, so that no key is lost; with the files there, the command sends the same record.
 func (c *didCreateCmd) Run(ctx context.Context, out *output) error {
-	existing := c.DID
 	r, err := c.readFlags.open(out)
 	if err != nil {
 		return err
 	}
 	record, err := readRecord(filepath.Join(c.Out, createdRecord))
 	if _, missing := os.Stat(filepath.Join(c.Out, createdRecord)); errors.Is(missing, fs.ErrNotExist) {
-		record, err = c.write(r, existing)
+		record, err = c.write(ctx, r)
 	}
-	if err != nil {
-		return err
-	}
-	id, err := ledger.NewDID(r.network.Name, record)
 	if err != nil {
 		return err
 	}
 	where := fmt.Sprintf("Keys are in %s. Move %s to a safe place that is not connected, and keep a copy of %s apart.", c.Out, createdRecovery, createdNext)
-	if c.Offline {
-		object := map[string]any{"done": "made files", "did": id, "dir": c.Out}
-		if existing != "" {
-			object["did"] = existing
+	id := did.DID(c.For)
+	if c.For == "" {
+		if id, err = ledger.NewDID(r.network.Name, record); err != nil {
+			return err
 		}
+	}
+	if c.NoSend || c.For != "" {
+		object := map[string]any{"done": "made files", "did": id, "dir": c.Out}
 		return r.print(nil, object, func(w io.Writer) {
-			fmt.Fprintf(w, "DID: %s. Nothing was sent.\n%s\n", object["did"], where)
+			fmt.Fprintf(w, "DID: %s. Nothing was sent.\n%s\n", id, where)
 		})
 	}
 	files := &keyFiles{development: c.Dev}
@@ -75,7 +74,7 @@ func (c *didCreateCmd) Run(ctx context.Context, out *output) error {
 		if err != nil {
 			return &usageError{err.Error()}
 		}
-		a.who = follow.Writer{DID: id, KeyID: firstKeyID, Key: key}
+		a.who = follow.Writer{DID: id, KeyID: record.Keys[0].ID, Key: key}
 	}
 	p, err := a.ask(ctx, ledger.KeyDID(id))
 	if err != nil {
@@ -93,11 +92,19 @@ func (c *didCreateCmd) Run(ctx context.Context, out *output) error {
 	return a.finish(d, where)
 }
 
-// firstKeyID is the id of the first key for transactions.
-const firstKeyID = "registry-1"
-
 // write makes the directory with everything in it, beside where it will be, so that there is never half of it.
-func (c *didCreateCmd) write(r *reading, existing string) (*ledger.DIDRecord, error) {
+func (c *didCreateCmd) write(ctx context.Context, r *reading) (*ledger.DIDRecord, error) {
+	before := &ledger.DIDRecord{}
+	if c.For != "" {
+		a := &acting{reading: r, flags: &c.writeFlags}
+		var err error
+		if a.who.DID, err = parseDID(c.For); err != nil {
+			return nil, err
+		}
+		if before, err = a.ownRecord(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if _, err := os.Stat(c.Out); err == nil {
 		return nil, &usageError{fmt.Sprintf("%s exists and holds no %s", c.Out, createdRecord)}
 	}
@@ -118,25 +125,20 @@ func (c *didCreateCmd) write(r *reading, existing string) (*ledger.DIDRecord, er
 		made[name] = key.Public().(ed25519.PublicKey)
 	}
 	change := &changeFlags{AddKey: c.AddKey, Issuer: c.Issuer, Verifier: c.Verifier}
-	first, err := ledger.NewKeyRecord(firstKeyID, made[createdKey], did.CapabilityInvocation)
+	record, err := change.successor(before, governing(before), c.Dev)
 	if err != nil {
 		return nil, err
 	}
-	more, err := change.keys(c.Dev)
+	first, err := ledger.NewKeyRecord(nextKeyID(before), made[createdKey], did.CapabilityInvocation)
 	if err != nil {
 		return nil, err
 	}
-	record := &ledger.DIDRecord{
-		Keys: append([]ledger.KeyRecord{first}, more...), Services: change.services(nil),
-		NextKeyHash: ledger.KeyHash(made[createdNext]), RecoveryHash: ledger.KeyHash(made[createdRecovery]),
-	}
-	id, err := ledger.NewDID(r.network.Name, record)
-	if err != nil {
-		return nil, &usageError{err.Error()}
-	}
-	if existing != "" {
-		if id, err = parseDID(existing); err != nil {
-			return nil, err
+	record.Keys = append([]ledger.KeyRecord{first}, record.Keys...)
+	record.NextKeyHash, record.RecoveryHash = ledger.KeyHash(made[createdNext]), ledger.KeyHash(made[createdRecovery])
+	id := before.ID
+	if id == "" {
+		if id, err = ledger.NewDID(r.network.Name, record); err != nil {
+			return nil, &usageError{err.Error()}
 		}
 	}
 	raw, err := ledger.Encode(record)

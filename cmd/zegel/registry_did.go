@@ -267,6 +267,17 @@ func (a *acting) replace(ctx context.Context, what string, tx ledger.Tx, files *
 	return a.finish(d, fmt.Sprintf("Keys: %s signs from now on, %s is the next one. Keep copies of both in different places.", files.key, files.next))
 }
 
+// governing returns the ids of the keys for transactions.
+func governing(record *ledger.DIDRecord) []string {
+	var ids []string
+	for _, k := range record.Keys {
+		if slices.Contains(k.Purposes, did.CapabilityInvocation) {
+			ids = append(ids, k.ID)
+		}
+	}
+	return ids
+}
+
 // nextKeyID returns an id that no key of the record has: the number at the end goes up.
 func nextKeyID(record *ledger.DIDRecord) string {
 	name, highest := "registry", 0
@@ -326,13 +337,7 @@ func (c *didRecoverCmd) Run(ctx context.Context, out *output) error {
 		return &memberFailure{category: "key", text: fmt.Sprintf("%s is not the recovery key that the record of %s commits to", files.recovery, a.who.DID),
 			hint: "without it the members can help: zegel registry propose recover"}
 	}
-	var drop []string
-	for _, k := range record.Keys {
-		if slices.Contains(k.Purposes, did.CapabilityInvocation) {
-			drop = append(drop, k.ID)
-		}
-	}
-	to, err := c.successor(record, drop, files.development)
+	to, err := c.successor(record, governing(record), files.development)
 	if err != nil {
 		return err
 	}

@@ -65,41 +65,57 @@ func pick(kind, typed string, ids [][]byte) ([]byte, error) {
 		found = id
 	}
 	if found == nil {
-		return nil, &memberFailure{category: "unknown", text: fmt.Sprintf("there is no %s %s", kind, typed), hint: fmt.Sprintf("see zegel registry %ss --all", kind)}
+		return nil, &memberFailure{category: "unknown", text: fmt.Sprintf("there is no %s %s", kind, typed), hint: map[string]string{"proposal": "see zegel registry proposals --all", "stop": "see zegel registry stops"}[kind]}
 	}
 	return found, nil
 }
 
-// proposal reads the proposal that was typed, with the members.
-func (r *reading) proposal(ctx context.Context, typed string) (*proof, *ledger.Proposal, []ledger.Member, error) {
-	p, err := r.ask(ctx, ledger.KeyProposals(), ledger.KeyMembers())
+// ballot is a proposal with what is needed to show it.
+type ballot struct {
+	*proof
+	*ledger.Proposal
+	members    []ledger.Member
+	parameters *ledger.Parameters
+	names      names
+}
+
+func (b *ballot) now() int64 { return b.proof.Time.Unix() }
+
+// words says what the proposal does.
+func (b *ballot) words() string { return inWords(&b.Action, b.names) }
+
+// proposal reads the proposal that was typed.
+func (r *reading) proposal(ctx context.Context, typed string) (*ballot, error) {
+	p, err := r.ask(ctx, ledger.KeyProposals(), ledger.KeyMembers(), ledger.KeyParameters())
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
 	ids, err := p.ProposalIDs()
 	if err != nil {
-		return nil, nil, nil, r.failure(err)
+		return nil, r.failure(err)
 	}
 	id, err := pick("proposal", typed, ids)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
-	members, err := p.Members()
-	if err != nil {
-		return nil, nil, nil, r.failure(err)
+	b := &ballot{}
+	if b.members, err = p.Members(); err != nil {
+		return nil, r.failure(err)
 	}
-	p, err = r.ask(ctx, ledger.KeyProposal(id))
-	if err != nil {
-		return nil, nil, nil, err
+	b.names = memberNames(b.members)
+	if b.parameters, err = p.Parameters(); err != nil {
+		return nil, r.failure(err)
 	}
-	x, err := p.Proposal(id)
-	if err != nil {
-		return nil, nil, nil, r.failure(err)
+	if b.proof, err = r.ask(ctx, ledger.KeyProposal(id)); err != nil {
+		return nil, err
 	}
-	if x == nil {
-		return nil, nil, nil, &memberFailure{category: "unknown", text: "the proposal has just left the registry"}
+	if b.Proposal, err = b.proof.Proposal(id); err != nil {
+		return nil, r.failure(err)
 	}
-	return p, x, members, nil
+	if b.Proposal == nil {
+		return nil, &memberFailure{category: "unknown", text: "the proposal has just left the registry"}
+	}
+	return b, nil
 }
 
 type proposalJSON struct {
@@ -170,18 +186,19 @@ func (c *proposalsCmd) Run(ctx context.Context, out *output) error {
 			fmt.Fprintln(w, "Nothing is voted on.")
 		}
 		for _, x := range all {
-			fmt.Fprintf(w, "%s  %s\n              %s\n", shortID(x.ID), inWords(&x.Action, n), standing(x, now))
+			fmt.Fprintf(w, "%s  %s\n              %s\n", shortID(x.ID), inWords(&x.Action, n), standing(x, now, members))
 		}
 	})
 }
 
 // standing says in one line where a proposal stands.
-func standing(x *ledger.Proposal, now int64) string {
-	votes := fmt.Sprintf("%d of %d needed votes", len(x.Yes), x.Needed())
+func standing(x *ledger.Proposal, now int64, members []ledger.Member) string {
+	yes, no, _ := x.Tally(members)
+	votes := fmt.Sprintf("%d of %d needed votes", yes, x.Needed())
 	switch x.At(now) {
 	case ledger.Open:
-		if len(x.No) > 0 {
-			votes += fmt.Sprintf(", %d against", len(x.No))
+		if no > 0 {
+			votes += fmt.Sprintf(", %d against", no)
 		}
 		return votes + "; ends " + when(x.Until)
 	case ledger.Passed:
@@ -202,17 +219,18 @@ func standing(x *ledger.Proposal, now int64) string {
 }
 
 // comesNext says what happens next with a proposal.
-func comesNext(x *ledger.Proposal, now int64, members int) string {
+func comesNext(x *ledger.Proposal, now int64, members []ledger.Member) string {
 	id := hex.EncodeToString(x.ID)[:minPrefix]
 	switch x.At(now) {
 	case ledger.Open:
-		more := x.Needed() - len(x.Yes)
-		return fmt.Sprintf("counts after %s: zegel registry vote %s --yes", count(max(more, 1), "more yes", "more times yes"), id)
+		yes, _, _ := x.Tally(members)
+		more := x.Needed() - yes
+		return fmt.Sprintf("counts after %s: zegel registry vote %s --yes", count(max(more, 1), "more yes vote", "more yes votes"), id)
 	case ledger.Waiting:
 		if now >= x.Due {
 			return "a member carries it out: zegel registry execute " + id
 		}
-		against := (members + 2) / 3
+		against := ledger.ThirdOf(len(members))
 		return fmt.Sprintf("%d of %d members needed to stop it have said so: zegel registry cancel %s; the recovery key of the organisation is enough by itself", len(x.Cancel), against, id)
 	case ledger.Passed:
 		return "nothing: it counts"
@@ -231,19 +249,20 @@ func (c *proposalCmd) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	p, x, members, err := r.proposal(ctx, c.ID)
+	b, err := r.proposal(ctx, c.ID)
 	if err != nil {
 		return err
 	}
-	n, now := memberNames(members), p.Time.Unix()
 	object := struct {
 		stamp
 		Proposal proposalJSON `json:"proposal"`
-	}{r.stamp(p), proposalObject(x, now, n)}
-	return r.print(p, object, func(w io.Writer) { writeProposal(w, x, n, now, len(members)) })
+	}{r.stamp(b.proof), proposalObject(b.Proposal, b.now(), b.names)}
+	return r.print(b.proof, object, b.write)
 }
 
-func writeProposal(w io.Writer, x *ledger.Proposal, n names, now int64, members int) {
+// write shows a proposal whole.
+func (b *ballot) write(w io.Writer) {
+	x, n := b.Proposal, b.names
 	var silent []did.DID
 	for _, d := range x.Voters {
 		if !slices.Contains(x.Yes, d) && !slices.Contains(x.No, d) {
@@ -251,9 +270,9 @@ func writeProposal(w io.Writer, x *ledger.Proposal, n names, now int64, members 
 		}
 	}
 	fmt.Fprintf(w, "Proposal %x\n", x.ID)
-	pairs := []string{"What", inWords(&x.Action, n)}
-	pairs = append(pairs, actionFacts(&x.Action)...)
+	pairs := []string{"What", b.words()}
+	pairs = append(pairs, actionFacts(&x.Action, b.parameters)...)
 	facts(w, append(pairs,
-		"Proposed", n.of(x.By)+", "+when(x.Made), "Why", plain(x.Why), "Standing", standing(x, now),
-		"Yes", n.list(slices.Clone(x.Yes)), "No", n.list(slices.Clone(x.No)), "Not voted", n.list(silent), "Next", comesNext(x, now, members))...)
+		"Proposed", n.of(x.By)+", "+when(x.Made), "Why", plain(x.Why), "Standing", standing(x, b.now(), b.members),
+		"Yes", n.list(slices.Clone(x.Yes)), "No", n.list(slices.Clone(x.No)), "Not voted", n.list(silent), "Next", comesNext(x, b.now(), b.members))...)
 }

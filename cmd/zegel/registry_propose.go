@@ -89,14 +89,13 @@ func (a *acting) propose(ctx context.Context, days int64, why string, action led
 // outcome says where a proposal stands that was just made or voted on. That the transaction counted is proven already, so
 // no trouble here is an error.
 func (a *acting) outcome(ctx context.Context, id string) []string {
-	_, x, members, err := a.proposal(ctx, id)
+	b, err := a.proposal(ctx, id)
 	if err != nil {
 		return []string{fmt.Sprintf("Proposal %s: see zegel registry proposal %s", id[:12], id[:minPrefix])}
 	}
-	now := a.now().Unix()
 	return []string{
-		fmt.Sprintf("Proposal %s: %s.", shortID(x.ID), standing(x, now)),
-		fmt.Sprintf("Next: %s.", comesNext(x, now, len(members))),
+		fmt.Sprintf("Proposal %s: %s.", shortID(b.ID), standing(b.Proposal, b.now(), b.members)),
+		fmt.Sprintf("Next: %s.", comesNext(b.Proposal, b.now(), b.members)),
 	}
 }
 
@@ -308,7 +307,7 @@ func setParameter(p *ledger.Parameters, s string) error {
 type proposeRecoverCmd struct {
 	proposeFlags
 	Subject string `arg:"" help:"DID of the organisation that lost its keys."`
-	Record  string `arg:"" help:"Its new record, as zegel registry did create --offline made it." type:"existingfile"`
+	Record  string `arg:"" help:"Its new record, as zegel registry did create --for made it." type:"existingfile"`
 }
 
 // Run proposes new keys for an organisation.

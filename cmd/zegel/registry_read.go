@@ -214,6 +214,8 @@ func stopState(s *ledger.Stop, now int64, members int) string {
 	switch {
 	case s.Resumed != 0 && s.Resumed <= now:
 		return "ended by the members on " + when(s.Resumed)
+	case s.From == 0 && now > s.Called+stopCallSeconds:
+		return "never counted: no other member joined it within a day"
 	case s.From == 0:
 		return fmt.Sprintf("does not count yet: %d of %d members called it; another one joins with the same zegel registry stop", len(s.Callers), min(2, members))
 	case !s.InForce(now):

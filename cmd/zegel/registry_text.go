@@ -188,7 +188,10 @@ func accreditWords(a *ledger.Accreditation) string {
 			what = "ask everything from "
 		}
 	default:
-		what = plain(string(a.Use)) + " others for "
+		what = "let others issue "
+		if len(a.Claims) > 0 {
+			what = "let others ask " + strings.Join(claims(a.Claims), ", ") + " from "
+		}
 	}
 	return fmt.Sprintf("let %s %s%s, until %s", plain(a.Name), what, list(slices.Clone(a.Types)), day(a.Until))
 }

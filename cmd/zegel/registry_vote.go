@@ -27,16 +27,16 @@ func (c *voteCmd) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	_, x, members, err := a.proposal(ctx, c.ID)
+	b, err := a.proposal(ctx, c.ID)
 	if err != nil {
 		return err
 	}
-	n, yes := memberNames(members), c.Yes
+	yes := c.Yes
 	if !c.Yes && !c.No {
 		if !isTerminal(out.Stdin) {
 			return &usageError{"vote --yes or --no; on a terminal you are asked"}
 		}
-		writeProposal(out.Stderr, x, n, a.now().Unix(), len(members))
+		b.write(out.Stderr)
 		fmt.Fprint(out.Stderr, "Your vote? (yes/no, anything else is no vote) ")
 		answer, _ := a.in.ReadString('\n')
 		switch strings.ToLower(strings.TrimSpace(answer)) {
@@ -47,7 +47,7 @@ func (c *voteCmd) Run(ctx context.Context, out *output) error {
 			return &memberFailure{category: "declined", text: "no vote was given"}
 		}
 	}
-	return a.vote(ctx, x, n, yes)
+	return a.vote(ctx, b.Proposal, b.names, yes)
 }
 
 // vote sends a vote that was decided on already.
@@ -77,23 +77,23 @@ func (c *cancelCmd) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	p, x, members, err := a.proposal(ctx, c.ID)
+	b, err := a.proposal(ctx, c.ID)
 	if err != nil {
 		return err
 	}
-	name := &ledger.ProposalName{ID: x.ID}
+	name := &ledger.ProposalName{ID: b.ID}
 	if c.RecoveryKey != "" {
 		name.Key = a.who.Key.Public().(ed25519.PublicKey)
 	}
-	what := "cancel the proposal to " + inWords(&x.Action, memberNames(members))
-	if c.RecoveryKey == "" && x.At(p.Time.Unix()) == ledger.Waiting {
-		what = "say no to what was decided: " + inWords(&x.Action, memberNames(members))
+	what := "cancel the proposal to " + b.words()
+	if c.RecoveryKey == "" && b.At(b.now()) == ledger.Waiting {
+		what = "say no to what was decided: " + b.words()
 	}
 	d, err := a.send(ctx, what, ledger.Tx{Kind: ledger.Cancel, Cancel: name})
 	if err != nil {
 		return err
 	}
-	d.Proposal = fmt.Sprintf("%x", x.ID)
+	d.Proposal = fmt.Sprintf("%x", b.ID)
 	return a.finish(d, a.outcome(ctx, d.Proposal)...)
 }
 
@@ -128,16 +128,16 @@ func (c *executeCmd) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	_, x, members, err := a.proposal(ctx, c.ID)
+	b, err := a.proposal(ctx, c.ID)
 	if err != nil {
 		return err
 	}
-	d, err := a.send(ctx, "carry out what was decided: "+inWords(&x.Action, memberNames(members)),
-		ledger.Tx{Kind: ledger.Execute, Execute: &ledger.ProposalName{ID: x.ID}})
+	d, err := a.send(ctx, "carry out what was decided: "+b.words(),
+		ledger.Tx{Kind: ledger.Execute, Execute: &ledger.ProposalName{ID: b.ID}})
 	if err != nil {
 		return err
 	}
-	d.Proposal = fmt.Sprintf("%x", x.ID)
+	d.Proposal = fmt.Sprintf("%x", b.ID)
 	return a.finish(d)
 }
 
@@ -202,8 +202,8 @@ func (f *stopFlags) call(ctx context.Context, out *output, action ledger.StopAct
 	n, now := memberNames(members), p.Time.Unix()
 	what := "call a stop: " + stopWords(action.Grade, action.Subject, action.Accreditation, n)
 	if s := sameStop(stops, &action, now); s != nil {
-		if slices.Contains(s.Callers, a.who.DID) {
-			return &memberFailure{category: "conflict", text: "this organisation has called stop " + shortID(s.ID) + " already: " + stopState(s, now, len(members))}
+		if slices.Contains(s.Callers, a.who.DID) || s.InForce(now) {
+			return &memberFailure{category: "conflict", text: "stop " + shortID(s.ID) + " was called already: " + stopState(s, now, len(members))}
 		}
 		what = fmt.Sprintf("join the stop that %s called: %s", n.list(slices.Clone(s.Callers)), stopWords(action.Grade, action.Subject, action.Accreditation, n))
 		action.Why = "" // the first call said why
@@ -223,12 +223,15 @@ func (f *stopFlags) call(ctx context.Context, out *output, action ledger.StopAct
 	return a.finish(d, more...)
 }
 
+// stopCallSeconds is how long the registry lets a first call wait for a second one.
+const stopCallSeconds = 24 * 60 * 60
+
 // sameStop returns the stop that a call would join, if it has not ended.
 func sameStop(stops []ledger.Stop, action *ledger.StopAction, now int64) *ledger.Stop {
 	for i := range stops {
 		s := &stops[i]
 		if s.Grade == action.Grade && s.Subject == action.Subject && s.Accreditation == action.Accreditation &&
-			(s.InForce(now) || s.From == 0 && s.Resumed == 0) {
+			(s.InForce(now) || s.From == 0 && now <= s.Called+stopCallSeconds) {
 			return s
 		}
 	}
@@ -267,7 +270,7 @@ func (c *resumeCmd) Run(ctx context.Context, out *output) error {
 			continue
 		}
 		if slices.Contains(x.Yes, a.who.DID) {
-			return &memberFailure{category: "conflict", text: fmt.Sprintf("this organisation has voted yes already on proposal %s: %s", shortID(x.ID), standing(x, p.Time.Unix()))}
+			return &memberFailure{category: "conflict", text: fmt.Sprintf("this organisation has voted yes already on proposal %s: %s", shortID(x.ID), standing(x, p.Time.Unix(), members))}
 		}
 		if err := a.confirm("vote yes on: " + inWords(&x.Action, memberNames(members))); err != nil {
 			return err

@@ -43,7 +43,7 @@ func newHall(t testing.TB, members int) *hall {
 	for i := range members {
 		c := &didCreateCmd{Out: filepath.Join(h.dir, string(rune('a'+i))), Issuer: fmt.Sprintf("https://%c.example/issuer", 'a'+i)}
 		c.Dev = true
-		record, err := c.write(unfounded, "")
+		record, err := c.write(t.Context(), unfounded)
 		if err != nil {
 			t.Fatal(err)
 		}
