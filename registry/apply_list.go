@@ -40,6 +40,9 @@ func createList(o *overlay, t *transaction, b *block) *refusal {
 	if o.value(key) != nil {
 		return refuse(ledger.Conflict, "list %q exists", m.URI)
 	}
+	if o.value(goneKey(key)) != nil {
+		return refuse(ledger.TerminalState, "list %q was retired", m.URI)
+	}
 	x := o.index()
 	if int64(len(x.Lists)) >= o.parameters().Lists { // mirrors follow them all
 		return refuse(ledger.TooLarge, "the network has %d lists", len(x.Lists))

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 
+	"github.com/zegel-id/zegel/pkg/did"
 	"github.com/zegel-id/zegel/pkg/ledger"
 	"github.com/zegel-id/zegel/pkg/trust"
 )
@@ -118,4 +120,16 @@ func forgeries(t testing.TB, raw []byte) map[string][]byte {
 		"indefinite payload":   with(2, append(append(cbor.RawMessage{0x5f}, parts[2]...), 0xff)),
 		"payload not a string": with(2, payload),
 	}
+}
+
+// public is the public half of a test key.
+func public(k ed25519.PrivateKey) ed25519.PublicKey { return k.Public().(ed25519.PublicKey) }
+
+func mustDID(t testing.TB, r *ledger.DIDRecord) did.DID {
+	t.Helper()
+	d, err := ledger.NewDID(testNetwork, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }

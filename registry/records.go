@@ -20,6 +20,7 @@ const (
 	keySeat   = "\xffseat/"  // and the address of a validator: seat
 
 	keyChildren = "\xffchildren/" // []childName of one accreditation
+	keyGone     = "\xffgone/"     // and the key of a list that was retired: its expiry
 	chunkKind   = "\xfe"
 )
 
