@@ -56,6 +56,7 @@ const (
 func (n *Node) Handler() http.Handler {
 	r := mux.NewRouter()
 	n.routes(r)
+	n.pages(r)
 	r.NotFoundHandler = problem(http.StatusNotFound, "Not found")
 	r.MethodNotAllowedHandler = web.MethodNotAllowed(func(q *http.Request) bool {
 		var match mux.RouteMatch

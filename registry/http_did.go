@@ -2,71 +2,63 @@ package registry
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
 
-	"github.com/zegel-id/zegel/pkg/did"
-)
+	"github.com/gorilla/mux"
 
-const (
-	typeDocument   = "application/did+ld+json"
-	typeResolution = "application/did-resolution"
+	"github.com/zegel-id/zegel/pkg/did"
 )
 
 // getDID resolves a DID (W3C DID Resolution, HTTP(S) binding).
 func (n *Node) getDID(w http.ResponseWriter, r *http.Request) {
-	d, err := theDID(r)
-	if err != nil {
-		n.fail(w, err)
+	d, err := did.Parse(mux.Vars(r)["did"])
+	switch {
+	case err != nil:
+		n.resolved(w, r, did.Unresolved(err))
+		return
+	case d.Method() != "zegel":
+		n.resolved(w, r, &did.Resolution{Error: did.MethodNotSupported})
 		return
 	}
 	x, _, ok := n.newest(w, r)
 	if !ok {
 		return
 	}
-	w.Header().Set("Vary", "Accept")
 	record, exists := x.record(d)
-	if x.failed != nil {
+	switch {
+	case x.failed != nil:
 		n.fail(w, x.failed)
-		return
-	}
-	if !exists {
-		n.fail(w, errNone)
-		return
-	}
-	doc, err := record.Document()
-	if err != nil {
-		n.fail(w, err)
-		return
-	}
-	accept := r.Header.Get("Accept")
-	plain := !record.Deactivated && (strings.Contains(accept, typeDocument) || strings.Contains(accept, "application/did+json"))
-	var answer any = doc
-	contentType := typeDocument
-	if !plain {
-		contentType = typeResolution
-		result := struct {
-			Document   *did.Document  `json:"didDocument"`
-			Resolution map[string]any `json:"didResolutionMetadata"`
-			Metadata   map[string]any `json:"didDocumentMetadata"`
-		}{Resolution: map[string]any{}, Metadata: map[string]any{"versionId": strconv.FormatUint(record.Version, 10)}}
-		if record.Deactivated {
-			result.Metadata["deactivated"] = true
-		} else {
-			result.Document, result.Resolution["contentType"] = doc, typeDocument
+	case !exists:
+		n.resolved(w, r, &did.Resolution{Error: did.NotFound})
+	default:
+		res, err := record.Resolution()
+		if err != nil {
+			n.fail(w, err)
+			return
 		}
-		answer = result
+		n.resolved(w, r, res)
+	}
+}
+
+// resolved writes the result, or the document alone for who asks for a document and there is one.
+func (n *Node) resolved(w http.ResponseWriter, r *http.Request, res *did.Resolution) {
+	var answer any = res
+	contentType := did.TypeResolution
+	if accept := r.Header.Get("Accept"); res.Status() == http.StatusOK && (strings.Contains(accept, did.TypeDocument) || strings.Contains(accept, "application/did+json")) {
+		answer, contentType = res.Document, did.TypeDocument
 	}
 	raw, err := json.Marshal(answer)
 	if err != nil {
-		n.fail(w, err)
+		n.fail(w, errors.Join(errors.New("resolution"), err))
 		return
 	}
-	w.Header().Set("Content-Type", contentType)
-	w.Header().Set("Content-Length", strconv.Itoa(len(raw)))
-	if record.Deactivated {
-		w.WriteHeader(http.StatusGone)
-	}
+	h := w.Header()
+	h.Set("Vary", "Accept")
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(raw)))
+	w.WriteHeader(res.Status())
 	_, _ = w.Write(raw) // the reader has gone
 }

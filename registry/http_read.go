@@ -203,7 +203,7 @@ func (n *Node) getStops(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	hints := []ledger.StopHint{}
-	for _, s := range x.stopped() {
+	for _, s := range x.stops() {
 		hints = append(hints, s.Hint(x.at()))
 	}
 	n.answer(w, x, struct {

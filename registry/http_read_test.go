@@ -260,6 +260,7 @@ func TestReads(t *testing.T) {
 			"/v1/blocks?before=1":                       200,
 			"/v1/blocks?before=4611686018427387903":     200,
 			"/v1/dids/x":                                400,
+			"/v1/dids/did:web:example.com":              501,
 			"/v1/dids/did:zegel:test:none":              404,
 			"/v1/dids/" + strings.Repeat("a", 5000):     400,
 			"/v1/members/" + string(m.did):              404,

@@ -54,17 +54,11 @@ func (r *reader) proposals() []*ledger.Proposal {
 	return all
 }
 
-func (r *reader) stopped() []ledger.Stop {
-	var all []ledger.Stop
-	r.load(ledger.KeyStops(), &all)
-	return all
-}
-
 // inForce returns the stops that count now, the widest first.
 func (r *reader) inForce() []ledger.Stop {
 	width := map[ledger.Grade]int{ledger.StopEverything: 0, ledger.StopWrites: 1, ledger.StopAccreditation: 2}
 	var now []ledger.Stop
-	for _, s := range r.stopped() {
+	for _, s := range r.stops() {
 		if s.InForce(r.at()) {
 			now = append(now, s)
 		}

@@ -15,6 +15,7 @@ var officeTexts = map[string]text{
 	"office.start":          {"Voorbeeldstad", "Sample town"},
 	"office.counter":        {"Balie", "Counter"},
 	"office.desk":           {"Uitgifte", "Issuing desk"},
+	"office.registry":       {"Register", "Register"},
 	"office.skip":           {"Direct naar de inhoud", "Skip to content"},
 	"office.menu":           {"Menu", "Menu"},
 	"office.other-language": {"English", "Nederlands"},

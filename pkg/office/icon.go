@@ -41,6 +41,10 @@ var icons = map[string]string{
 	"id":       `<rect x="3" y="5" width="18" height="14" rx="2.5" ry="2.5"/><circle cx="8.5" cy="10.5" r="2"/><path d="M5.5 16a3 3 0 0 1 6 0M14.5 10h3.5M14.5 14h3.5"/>`,
 	"over18":   `<circle cx="12" cy="12" r="9.5" stroke-width="1.8"/><path d="M6 9.8l1.7-1v6.7M10.3 10.3a1.5 1.5 0 1 0 3 0 1.5 1.5 0 1 0-3 0M10 13.9a1.8 1.7 0 1 0 3.6 0 1.8 1.7 0 1 0-3.6 0M15.3 12.2h3.4M17 10.5v3.4" stroke-width="1.5"/>`,
 	"town":     `<path d="M3 20V11l5-4 5 4v9M3 20h18V5h-8v3M7 20v-4h2v4M16.5 9v.01M16.5 12.5v.01M16.5 16v.01"/>`,
+	"vote":     `<path d="M4 13v6a1.5 1.5 0 0 0 1.5 1.5h13A1.5 1.5 0 0 0 20 19v-6M3 14h18M7.5 14l-1.3-6.2L14 4l3.4 8"/><path d="M9.6 8.9l1.7 1.7 2.6-3.4"/>`,
+	"list":     `<rect x="3.5" y="4.5" width="17" height="15" rx="2" ry="2"/><path d="M3.5 9.5h17M3.5 14.5h17M8.5 4.5v15"/>`,
+	"key":      `<circle cx="8" cy="15.5" r="4"/><path d="M11 12.7L19.5 4.5M16 8l2.5 2.5M13.5 10.5L15 12"/>`,
+	"link":     `<path d="M10 14a4 4 0 0 0 5.7 0l3-3A4 4 0 0 0 13 5.300l-1 1M14 10a4 4 0 0 0-5.700 0l-3 3A4 4 0 0 0 11 18.700l1-1"/>`,
 	// Shapes, with the sign cut out.
 	"seal":    `<path class="f" fill-rule="evenodd" d="` + scallop12 + `M7.3 12.4l1.5-1.5 2.3 2.3 4.6-4.7 1.5 1.5-6.1 6.2z"/>`,
 	"valid":   `<path class="f" fill-rule="evenodd" d="M12 2.5a9.5 9.5 0 1 0 0 19a9.5 9.5 0 0 0 0-19zM7 12.4l1.6-1.6 2.5 2.5 4.7-4.8 1.6 1.6-6.3 6.4z"/>`,
