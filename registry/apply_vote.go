@@ -198,7 +198,11 @@ func execute(o *overlay, t *transaction, b *block) *refusal {
 	}
 	p.Outcome, p.Decided = ledger.Passed, b.seconds()
 	d.put(o, p)
-	return replaceRecord(o, p.Action.Recover.DID, &p.Action.Recover.Record, b)
+	if r := replaceRecord(o, p.Action.Recover.DID, &p.Action.Recover.Record, b); r != nil {
+		return r
+	}
+	dropRecoveries(o, p.Action.Recover.DID, b)
+	return nil
 }
 
 // dropRecoveries cancels what waits or is voted on for a DID: its keys have been replaced already.
