@@ -319,7 +319,10 @@ func TestRequired(t *testing.T) {
 		p := newParty(t, "p")
 		c.must(m.sign(t, ledger.Tx{Kind: ledger.CreateDID, DID: &p.record}))
 		c.must(m.rotation(t, "r1"))
+		t.Run("votes", testAloneByVote)
 	})
+
+	t.Run("TX-09", testHostileParameters)
 
 	t.Run("TX-10", testDeterminism)
 
