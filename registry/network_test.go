@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"sync"
@@ -32,6 +33,7 @@ type testNet struct {
 // testNode is one of its nodes. A stopped one can be started again.
 type testNode struct {
 	*Node  // nil while it is stopped
+	net    *testNet
 	dir    string
 	listen string // p2p address, without scheme
 	keys   Keys
@@ -60,6 +62,7 @@ func foundNetwork(t testing.TB, n int) *testNet {
 	var all []Candidate
 	for i := range n {
 		node := newTestNode(t)
+		node.net = net
 		net.nodes = append(net.nodes, node)
 		all = append(all, node.candidate(fmt.Sprintf("Gemeente %d", i+1), net.members[i]))
 	}
@@ -80,7 +83,7 @@ func foundNetwork(t testing.TB, n int) *testNet {
 // newTestNode makes the directory of a node that belongs to no network yet.
 func newTestNode(t testing.TB) *testNode {
 	t.Helper()
-	node := &testNode{dir: filepath.Join(t.TempDir(), "node"), listen: freeAddress(t)}
+	node := &testNode{net: &testNet{}, dir: filepath.Join(t.TempDir(), "node"), listen: freeAddress(t)}
 	var err error
 	if node.keys, err = NewDir(node.dir); err != nil {
 		t.Fatal(err)
@@ -128,6 +131,7 @@ func (tn *testNet) complete(t testing.TB, node *testNode) {
 func (tn *testNet) join(t testing.TB) *testNode {
 	t.Helper()
 	node := newTestNode(t)
+	node.net = tn
 	tn.complete(t, node)
 	return node
 }
@@ -202,6 +206,16 @@ func (n *testNode) stop(t testing.TB) {
 		t.Error(err)
 	}
 	n.Node = nil
+	// A switch that has stopped leaves open what connects to it until its process ends, and this one goes on: the others
+	// would think that they are connected, and refuse the node when it returns.
+	for _, other := range n.net.nodes {
+		if other.Node != nil {
+			sw := other.comet.Switch()
+			if peer := sw.Peers().Get(p2p.ID(n.keys.NodeID)); peer != nil {
+				sw.StopPeerForError(peer, "its node has stopped")
+			}
+		}
+	}
 }
 
 // root makes the network file.
@@ -232,6 +246,26 @@ func waitHeight(t testing.TB, node *testNode, height int64) {
 	}
 }
 
+// write sends a transaction to a node and waits for its block, as long as a network takes whose nodes come and go.
+func (n *testNode) write(t testing.TB, raw []byte) ledger.TxAnswer {
+	t.Helper()
+	if status, a := post(t, n.url, raw); status != http.StatusAccepted {
+		t.Fatalf("status %d, %+v", status, a)
+	}
+	var a ledger.TxAnswer
+	for range 6 {
+		status := getJSON(t, n.url+"/v1/tx/"+hashOf(raw)+"?wait=10", &a)
+		if status == http.StatusOK && a.Code == ledger.OK && a.Height > 0 {
+			return a
+		}
+		if status != http.StatusNotFound {
+			t.Fatalf("status %d, %+v", status, a)
+		}
+	}
+	t.Fatal("not in a block")
+	return a
+}
+
 // sameBlock fails if two nodes have different blocks at a height.
 func sameBlock(t testing.TB, height int64, nodes ...*testNode) {
 	t.Helper()
@@ -247,8 +281,8 @@ func sameBlock(t testing.TB, height int64, nodes ...*testNode) {
 func TestNetwork(t *testing.T) {
 	tn := startNetwork(t, 4)
 	m := tn.members
-	a := write(t, tn.nodes[0].url, m[0].rotation(t, "later"))
-	b := write(t, tn.nodes[1].url, m[1].rotation(t, "later"))
+	a := tn.nodes[0].write(t, m[0].rotation(t, "later"))
+	b := tn.nodes[1].write(t, m[1].rotation(t, "later"))
 	for _, node := range tn.nodes {
 		waitHeight(t, node, b.Height+1)
 		sameBlock(t, a.Height, tn.nodes[0], node)
@@ -260,13 +294,13 @@ func TestNetwork(t *testing.T) {
 	}
 
 	tn.nodes[3].stop(t)
-	c := write(t, tn.nodes[2].url, m[2].rotation(t, "later"))
+	c := tn.nodes[2].write(t, m[2].rotation(t, "later"))
 	tn.start(t, tn.nodes[3])
 	waitHeight(t, tn.nodes[3], c.Height+1)
 	sameBlock(t, c.Height, tn.nodes[2], tn.nodes[3])
 	// It votes again: without it, three of four could not do without another one.
 	tn.nodes[0].stop(t)
-	write(t, tn.nodes[3].url, m[3].rotation(t, "later"))
+	tn.nodes[3].write(t, m[3].rotation(t, "later"))
 }
 
 // TestFound makes one genesis from the same candidates in any order, and reads its files strictly.
