@@ -56,13 +56,13 @@ func (a *acting) propose(ctx context.Context, days int64, why string, action led
 	if err != nil {
 		return a.failure(err)
 	}
-	if days == 0 {
-		days = defaultVoteDays
-		if params != nil {
-			days = min(days, params.ProposalDays)
-		}
+	if params == nil {
+		return &memberFailure{category: "failed", text: "the network has no parameters", hint: "a newer version of this program may know it"}
 	}
-	if days < 1 || params != nil && days > params.ProposalDays {
+	if days == 0 {
+		days = min(defaultVoteDays, params.ProposalDays)
+	}
+	if days < 1 || days > params.ProposalDays {
 		return &usageError{fmt.Sprintf("--days %d: this network gives 1 to %d days to vote", days, params.ProposalDays)}
 	}
 	if err := action.Check(); err != nil {
