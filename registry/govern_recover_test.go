@@ -30,7 +30,7 @@ func successor(t testing.TB, name string) *party {
 func newSafeCouncil(t testing.TB, members int) *world {
 	w := newCouncil(t, members)
 	for i, m := range w.members {
-		m.record.RecoveryHash = ledger.KeyHash(m.recovery().Public().(ed25519.PublicKey))
+		m.record.RecoveryHash = ledger.KeyHash(m.offline().Public().(ed25519.PublicKey))
 		var err error
 		if m.did, err = ledger.NewDID(testNetwork, &m.record); err != nil {
 			t.Fatal(err)
@@ -40,8 +40,8 @@ func newSafeCouncil(t testing.TB, members int) *world {
 	return w
 }
 
-// recovery is the party's offline key.
-func (p *party) recovery() ed25519.PrivateKey { return testKey("recovery/" + string(p.key)) }
+// offline is the party's offline key.
+func (p *party) offline() ed25519.PrivateKey { return testKey("recovery/" + string(p.key)) }
 
 // wait lets time pass so that the block that comes is a second before t.
 func (c *chain) wait(t int64) {
@@ -50,7 +50,7 @@ func (c *chain) wait(t int64) {
 	c.block()
 }
 
-func TestRecoveryByVote(t *testing.T) {
+func TestRecoveryDelay(t *testing.T) {
 	w := newSafeCouncil(t, 7)
 	c := newChain(t, w)
 	lost := w.members[6]
@@ -114,7 +114,7 @@ func TestRecoveryCancelled(t *testing.T) {
 	// With the recovery key, which needs no vote.
 	id = c.proposes(w.members[0], act)
 	cancel := named(ledger.Cancel, id)
-	cancel.Cancel.Key = lost.recovery().Public().(ed25519.PublicKey)
+	cancel.Cancel.Key = lost.offline().Public().(ed25519.PublicKey)
 	by := func(p *party, keyID string, key ed25519.PrivateKey) []byte {
 		raw, err := ledger.Sign(p.fill(cancel), keyID, key)
 		if err != nil {
@@ -122,18 +122,18 @@ func TestRecoveryCancelled(t *testing.T) {
 		}
 		return raw
 	}
-	c.refuses(ledger.Policy, by(lost, ledger.RecoveryKeyID, lost.recovery())) // it is not agreed to
+	c.refuses(ledger.Policy, by(lost, ledger.RecoveryKeyID, lost.offline())) // it is not agreed to
 	for _, m := range w.members[1:3] {
 		c.must(m.sign(t, says(id, true)))
 	}
 	c.refuses(ledger.BadSignature, by(lost, ledger.RecoveryKeyID, lost.key))
-	c.refuses(ledger.BadSignature, by(lost, lost.keyID, lost.recovery()))
-	c.refuses(ledger.BadSignature, by(w.members[0], ledger.RecoveryKeyID, lost.recovery()))
-	cancel.Cancel.Key = w.members[0].recovery().Public().(ed25519.PublicKey)
-	c.refuses(ledger.BadSignature, by(lost, ledger.RecoveryKeyID, w.members[0].recovery()))
-	c.refuses(ledger.Unauthorized, by(w.members[0], ledger.RecoveryKeyID, w.members[0].recovery()))
-	cancel.Cancel.Key = lost.recovery().Public().(ed25519.PublicKey)
-	c.must(by(lost, ledger.RecoveryKeyID, lost.recovery()))
+	c.refuses(ledger.BadSignature, by(lost, lost.keyID, lost.offline()))
+	c.refuses(ledger.BadSignature, by(w.members[0], ledger.RecoveryKeyID, lost.offline()))
+	cancel.Cancel.Key = w.members[0].offline().Public().(ed25519.PublicKey)
+	c.refuses(ledger.BadSignature, by(lost, ledger.RecoveryKeyID, w.members[0].offline()))
+	c.refuses(ledger.Unauthorized, by(w.members[0], ledger.RecoveryKeyID, w.members[0].offline()))
+	cancel.Cancel.Key = lost.offline().Public().(ed25519.PublicKey)
+	c.must(by(lost, ledger.RecoveryKeyID, lost.offline()))
 	lost.seq++
 	if p := c.proposal(id); p.Outcome != ledger.Cancelled {
 		t.Errorf("%+v", p)
@@ -152,8 +152,8 @@ func TestRecoveriesEndEachOther(t *testing.T) {
 	open := c.proposes(w.members[1], act("b"))
 	own := successor(t, "own")
 	raw, err := ledger.Sign(lost.fill(ledger.Tx{Kind: ledger.RecoverDID, Recover: &ledger.RecoverAction{
-		Record: own.record, Key: lost.recovery().Public().(ed25519.PublicKey),
-	}}), ledger.RecoveryKeyID, lost.recovery())
+		Record: own.record, Key: lost.offline().Public().(ed25519.PublicKey),
+	}}), ledger.RecoveryKeyID, lost.offline())
 	if err != nil {
 		t.Fatal(err)
 	}
