@@ -27,13 +27,15 @@ const appVersion = 1
 type App struct {
 	abci.BaseApplication
 
-	log    *slog.Logger
-	state  *State
-	chain  chainRecord
-	txs    *txCache
-	hashes *hashCache
-	limits *limiter
-	feed   *feed
+	log     *slog.Logger
+	state   *State
+	chain   chainRecord
+	txs     *txCache
+	hashes  *hashCache
+	senders *senders
+	recent  *recent
+	limits  *limiter
+	feed    *feed
 
 	initial map[string][]byte // what genesis wrote, until the first block is saved
 	check   *overlay          // what the waiting transactions would do
@@ -61,7 +63,8 @@ type outcome struct {
 
 func newApp(state *State, log *slog.Logger, now func() time.Time) (*App, error) {
 	a := &App{
-		log: log, state: state, txs: &txCache{}, hashes: &hashCache{}, limits: newLimiter(now), feed: newFeed(),
+		log: log, state: state, txs: &txCache{}, hashes: &hashCache{}, senders: &senders{}, limits: newLimiter(now), feed: newFeed(),
+		recent: newRecent(state.snapshot()),
 	}
 	a.check = newOverlay(state.snapshot())
 	if state.snapshot().height > 0 {
@@ -82,7 +85,7 @@ func (a *App) goOn(now *snapshot) error {
 }
 
 func (a *App) block(height int64, t time.Time) *block {
-	return &block{network: a.chain.Network, chainID: a.chain.ChainID, height: height, time: t, hashes: a.hashes}
+	return &block{network: a.chain.Network, chainID: a.chain.ChainID, height: height, time: t, hashes: a.hashes, senders: a.senders}
 }
 
 // Info tells CometBFT which block was saved last; it replays the ones after it.
@@ -114,11 +117,13 @@ func (a *App) InitChain(_ context.Context, req *abci.RequestInitChain) (*abci.Re
 
 // base is what the next block builds on.
 func (a *App) base() *overlay {
-	o := newOverlay(a.state.snapshot())
 	if a.state.snapshot().height == 0 {
-		o = newOverlay(&overlay{base: a.state.snapshot(), writes: a.initial})
+		return newOverlay(&overlay{base: a.state.snapshot(), writes: a.initial})
 	}
-	return o
+	if now := a.state.snapshot(); a.recent.now != view(now) {
+		a.recent = newRecent(now)
+	}
+	return newOverlay(a.recent)
 }
 
 func (a *App) resetCheck() { a.check = a.base() }
@@ -242,6 +247,7 @@ func (a *App) Commit(context.Context, *abci.RequestCommit) (*abci.ResponseCommit
 	if err != nil {
 		return nil, err
 	}
+	a.recent.advance(now, out.writes)
 	a.initial, a.last, a.staged = nil, nil, nil
 	a.resetCheck()
 	a.poked.committed()
@@ -260,6 +266,7 @@ func (a *App) begin(b *block, evidence []abci.Misbehavior) *overlay {
 // end completes the outcome of a block and remembers it.
 func (a *App) end(out *outcome, o *overlay, b *block) error {
 	before := a.base()
+	o.settle()
 	out.validators, out.params = turn(before, o, b), paramUpdates(before, o)
 	if o.failed != nil {
 		return o.failed

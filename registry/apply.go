@@ -22,6 +22,7 @@ type block struct {
 	height  int64
 	time    time.Time // of the header: agreed by the validators
 	hashes  *hashCache
+	senders *senders
 }
 
 func (b *block) seconds() int64 { return b.time.Unix() }
@@ -100,7 +101,7 @@ func apply(o *overlay, t *transaction, b *block, cheap gate) *refusal {
 	if err := t.verify(key); err != nil {
 		return refuse(ledger.BadSignature, "%v", err)
 	}
-	work := newOverlay(o)
+	work := o.nest()
 	r = halted(work, t, b)
 	if r == nil {
 		r = act(work, t, b)
@@ -145,14 +146,18 @@ func admit(o *overlay, t *transaction, b *block) (ed25519.PublicKey, *refusal) {
 // offline key that it committed to. So a stolen key alone cannot rotate, and who watches a rotation go by cannot turn it
 // into another one.
 func txKey(o *overlay, t *transaction, b *block) (ed25519.PublicKey, *refusal) {
-	stored, exists := o.record(t.Sender)
+	var stored, record *ledger.DIDRecord
+	known := b.senders.of(o, t.Sender)
+	exists := known != nil
+	if exists {
+		stored, record = known.record, known.record
+	}
 	if exists && stored.Deactivated {
 		return nil, refuse(ledger.TerminalState, "%q is deactivated", t.Sender)
 	}
 	if exists && t.Kind == ledger.Cancel && t.Cancel.Key != nil {
 		return cancelKey(t, stored)
 	}
-	record := stored
 	switch {
 	case !exists && t.Kind == ledger.CreateDID:
 		record = t.DID
@@ -171,7 +176,11 @@ func txKey(o *overlay, t *transaction, b *block) (ed25519.PublicKey, *refusal) {
 			}
 		}
 	}
-	key, err := record.TxKey(t.KeyID, b.time)
+	lookUp := record.TxKey
+	if record == stored {
+		lookUp = known.txKey
+	}
+	key, err := lookUp(t.KeyID, b.time)
 	if err != nil {
 		return nil, refuseForm(err)
 	}

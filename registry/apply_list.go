@@ -67,57 +67,19 @@ func setStatus(o *overlay, t *transaction, b *block) *refusal {
 	if n := len(c.Indices); n == 0 || n%ledger.StatusBatch != 0 || n != len(c.Values) {
 		return refuse(ledger.Malformed, "%d entries, a change sets %d or a multiple", n, ledger.StatusBatch)
 	}
-	key := ledger.KeyList(c.URI)
-	var m ledger.ListMeta
-	if !o.load(key, &m) {
+	l := o.list(c.URI, b.hashes)
+	switch {
+	case l == nil:
 		return refuse(ledger.UnknownObject, "list %q", c.URI)
-	}
-	if m.Owner != t.Sender {
+	case l.meta.Owner != t.Sender:
 		return refuse(ledger.Unauthorized, "list %q is not of %q", c.URI, t.Sender)
-	}
-	if m.Expiry <= b.seconds() {
+	case l.meta.Expiry <= b.seconds():
 		return refuse(ledger.TerminalState, "list %q has expired", c.URI)
 	}
-	hashes := o.chunkHashes(key, &m, b.hashes)
-	if o.failed != nil {
-		return refuse(ledger.UnknownObject, "list %q cannot be read", c.URI)
+	if r := l.judge(c); r != nil {
+		return r
 	}
-	hashes = slices.Clone(hashes)
-	per := uint64(8 * ledger.ChunkSize / m.Bits)
-	for i := 0; i < len(c.Indices); {
-		// Indices ascend, so that all of one chunk stand together.
-		n := c.Indices[i] / per
-		if n >= uint64(len(hashes)) {
-			return refuse(ledger.Malformed, "index %d, the list has %d", c.Indices[i], m.Size)
-		}
-		chunk := o.chunk(key, int(n))
-		for ; i < len(c.Indices) && c.Indices[i]/per == n; i++ {
-			if r := setEntry(chunk, m.Bits, c.Indices[i]%per, statuslist.Status(c.Values[i])); r != nil {
-				return refuse(r.code, "index %d: %s", c.Indices[i], r.text)
-			}
-		}
-		hashes[n] = ledger.ChunkHash(chunk)
-		// A chunk can only be zero again after a suspension; then it stays in the state as it is.
-		if string(hashes[n]) != string(emptyChunk) || o.value(chunkKey(key, int(n))) != nil {
-			o.set(chunkKey(key, int(n)), chunk)
-		}
-	}
-	m.Root, m.Height = ledger.ListRootOfHashes(hashes), b.height
-	b.hashes.put(m.Root, hashes)
-	o.store(key, m)
-	return nil
-}
-
-// setEntry changes one entry of a chunk.
-func setEntry(chunk []byte, bits int, index uint64, s statuslist.Status) *refusal {
-	if s > statuslist.Suspended || int(s) >= 1<<bits {
-		return refuse(ledger.Policy, "status %d in a list of %d bits", s, bits)
-	}
-	if now := entry(chunk, bits, index); now == statuslist.Invalid && s != now {
-		return refuse(ledger.TerminalState, "revoked is for good")
-	}
-	at, shift, mask := place(bits, index)
-	chunk[at] = chunk[at]&^mask | byte(s)<<shift
+	o.changes = append(o.changes, listChange{l, c, b.height})
 	return nil
 }
 
@@ -146,14 +108,6 @@ func readChunk(stored []byte) []byte {
 var emptyChunk = ledger.ChunkHash(make([]byte, ledger.ChunkSize))
 
 // chunkHashes returns the hashes of all chunks of a list; do not change them.
-func (o *overlay) chunkHashes(list ledger.Key, m *ledger.ListMeta, cache *hashCache) [][]byte {
-	hashes, err := chunkHashes(o, list, m, cache)
-	if err != nil {
-		o.fail(err)
-	}
-	return hashes
-}
-
 func chunkHashes(from view, list ledger.Key, m *ledger.ListMeta, cache *hashCache) ([][]byte, error) {
 	if known := cache.get(m.Root); known != nil {
 		return known, nil

@@ -143,7 +143,7 @@ func (g *Genesis) write(o *overlay, b *block) error {
 
 // check applies the rules of a first block to the genesis before anything is written.
 func (g *Genesis) check() error {
-	b := &block{network: g.Network, chainID: g.ChainID, time: time.Unix(0, 0), hashes: &hashCache{}}
+	b := &block{network: g.Network, chainID: g.ChainID, time: time.Unix(0, 0), hashes: &hashCache{}, senders: &senders{}}
 	return g.write(newOverlay(&snapshot{}), b)
 }
 

@@ -1,6 +1,8 @@
 package registry
 
 import (
+	"bytes"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"sync"
 	"time"
@@ -45,6 +47,108 @@ func (c *txCache) decode(raw []byte) (*transaction, *refusal) {
 	}
 	c.new[name] = t
 	return t, nil
+}
+
+// recent remembers what was read of the newest state and written to it, so that a block does not walk the tree for what
+// every block reads. It belongs to the thread that CometBFT calls the application from.
+type recent struct {
+	now    view
+	values map[string][]byte // nil: absent
+	size   int
+}
+
+// recentSize is how many bytes of values are remembered.
+const recentSize = 64 << 20
+
+func newRecent(now view) *recent { return &recent{now: now, values: map[string][]byte{}} }
+
+func (r *recent) get(key []byte) ([]byte, error) {
+	if v, ok := r.values[string(key)]; ok {
+		return v, nil
+	}
+	v, err := r.now.get(key)
+	if err == nil {
+		r.keep(string(key), v)
+	}
+	return v, err
+}
+
+func (r *recent) keep(key string, value []byte) {
+	if r.size > recentSize {
+		r.values, r.size = map[string][]byte{}, 0
+	}
+	const each = 100 // of the map
+	if old, known := r.values[key]; known {
+		r.size += len(value) - len(old)
+	} else {
+		r.size += each + len(key) + len(value)
+	}
+	r.values[key] = value
+}
+
+// advance goes on to the next state, which writes led to.
+func (r *recent) advance(now view, writes map[string][]byte) {
+	r.now = now
+	for key, value := range writes {
+		r.keep(key, value)
+	}
+}
+
+// senders remembers the decoded records of those who send transactions, and their keys. What it returns follows from the
+// stored bytes alone.
+type senders struct {
+	mu    sync.Mutex
+	known map[did.DID]*sender
+}
+
+type sender struct {
+	stored []byte
+	record *ledger.DIDRecord
+	mu     sync.Mutex
+	keys   map[string]ed25519.PublicKey // by id
+}
+
+const sendersSize = 2048
+
+// of returns the sender that stands in o, or nil. Do not change its record.
+func (s *senders) of(o *overlay, d did.DID) *sender {
+	stored := o.value(ledger.KeyDID(d))
+	if stored == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known := s.known[d]; known != nil && bytes.Equal(known.stored, stored) {
+		return known
+	}
+	record, ok := o.record(d)
+	if !ok {
+		return nil
+	}
+	if s.known == nil || len(s.known) >= sendersSize {
+		s.known = map[did.DID]*sender{}
+	}
+	known := &sender{stored: stored, record: record, keys: map[string]ed25519.PublicKey{}}
+	s.known[d] = known
+	return known
+}
+
+// txKey is [ledger.DIDRecord.TxKey].
+func (s *sender) txKey(id string, at time.Time) (ed25519.PublicKey, error) {
+	k, err := s.record.TxKeyRecord(id, at)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if key := s.keys[k.ID]; key != nil {
+		return key, nil
+	}
+	key, err := s.record.TxKey(id, at)
+	if err == nil {
+		s.keys[k.ID] = key
+	}
+	return key, err
 }
 
 // Limits of one sender at one node. They protect the node and are no part of consensus.

@@ -166,13 +166,27 @@ func (s *State) close() error {
 // overlay collects writes on top of a view.
 type overlay struct {
 	base   view
-	writes map[string][]byte // nil: removed
-	failed error             // of the store. Once set, nothing that was read counts
+	writes map[string][]byte    // nil: removed
+	lists  map[string]*openList // whose changes may not be in writes yet
+	failed error                // of the store. Once set, nothing that was read counts
+
+	parent  *overlay     // of a nested one: where its lists are open
+	changes []listChange // of a nested one: made when it is merged
 }
 
 func newOverlay(base view) *overlay { return &overlay{base: base, writes: map[string][]byte{}} }
 
+// nest returns an overlay for one transaction.
+func (o *overlay) nest() *overlay { return &overlay{base: o, writes: map[string][]byte{}, parent: o} }
+
 func (o *overlay) get(key []byte) ([]byte, error) {
+	if len(o.lists) > 0 {
+		o.settleFor(key)
+	}
+	return o.stored(key)
+}
+
+func (o *overlay) stored(key []byte) ([]byte, error) {
 	if v, ok := o.writes[string(key)]; ok {
 		return v, nil
 	}
@@ -196,9 +210,15 @@ func (o *overlay) fail(err error) {
 	}
 }
 
-func (o *overlay) set(key, value []byte) { o.writes[string(key)] = value }
+func (o *overlay) set(key, value []byte) {
+	if len(o.lists) > 0 {
+		o.settleFor(key)
+		delete(o.lists, listOf(key))
+	}
+	o.writes[string(key)] = value
+}
 
-func (o *overlay) remove(key []byte) { o.writes[string(key)] = nil }
+func (o *overlay) remove(key []byte) { o.set(key, nil) }
 
 // load reads a record; it reports whether there is one.
 func (o *overlay) load(key []byte, record any) bool {
@@ -222,11 +242,20 @@ func (o *overlay) store(key []byte, record any) {
 	o.set(key, v)
 }
 
-// merge takes over what a nested overlay wrote.
+// merge takes over what a nested overlay did.
 func (o *overlay) merge(nested *overlay) {
 	if nested.failed != nil {
 		o.fail(nested.failed)
 		return
 	}
-	maps.Copy(o.writes, nested.writes)
+	if len(o.lists) == 0 {
+		maps.Copy(o.writes, nested.writes)
+	} else {
+		for key, value := range nested.writes {
+			o.set([]byte(key), value)
+		}
+	}
+	for _, c := range nested.changes {
+		c.list.set(c.change, c.height)
+	}
 }

@@ -170,17 +170,25 @@ func (r *DIDRecord) Check() error {
 
 // TxKey returns the Ed25519 key with this id if it may sign transactions at the time of a block. Error: [jose.ErrSignature].
 func (r *DIDRecord) TxKey(id string, at time.Time) (ed25519.PublicKey, error) {
+	k, err := r.TxKeyRecord(id, at)
+	if err != nil {
+		return nil, err
+	}
+	j, err := k.Key()
+	if err != nil {
+		return nil, err
+	}
+	return j.Key.(ed25519.PublicKey), nil
+}
+
+// TxKeyRecord is [DIDRecord.TxKey] without reading the key.
+func (r *DIDRecord) TxKeyRecord(id string, at time.Time) (*KeyRecord, error) {
 	for i := range r.Keys {
 		k := &r.Keys[i]
-		if k.ID != id || k.Compromised || k.From > at.Unix() || (k.Until != 0 && k.Until <= at.Unix()) ||
-			!slices.Contains(k.Purposes, did.CapabilityInvocation) {
-			continue
+		if k.ID == id && !k.Compromised && k.From <= at.Unix() && (k.Until == 0 || k.Until > at.Unix()) &&
+			slices.Contains(k.Purposes, did.CapabilityInvocation) {
+			return k, nil
 		}
-		j, err := k.Key()
-		if err != nil {
-			return nil, err
-		}
-		return j.Key.(ed25519.PublicKey), nil
 	}
 	return nil, fmt.Errorf("%w: %q is no key for transactions", jose.ErrSignature, clip(id))
 }

@@ -66,20 +66,23 @@ type Tx struct {
 
 // check is about form alone. What a transaction may do is the registry's to judge.
 func (t *Tx) check() error {
-	fields := map[Kind]bool{
-		CreateDID: t.DID != nil, Accredit: t.Accredit != nil, Withdraw: t.Withdraw != nil,
-		PutAnchor: t.Anchor != nil, CreateList: t.CreateList != nil, SetStatus: t.SetStatus != nil,
-		RetireList: t.RetireList != nil, RecoverDID: t.Recover != nil, Propose: t.Propose != nil, Vote: t.Vote != nil,
-		Cancel: t.Cancel != nil, Execute: t.Execute != nil, CallStop: t.Stop != nil,
-	}
-	set := 0
-	for _, f := range fields {
-		if f {
+	set, own, known := 0, false, false
+	for _, f := range [...]struct {
+		kind Kind
+		set  bool
+	}{
+		{CreateDID, t.DID != nil}, {Accredit, t.Accredit != nil}, {Withdraw, t.Withdraw != nil}, {PutAnchor, t.Anchor != nil},
+		{CreateList, t.CreateList != nil}, {SetStatus, t.SetStatus != nil}, {RetireList, t.RetireList != nil},
+		{RecoverDID, t.Recover != nil}, {Propose, t.Propose != nil}, {Vote, t.Vote != nil}, {Cancel, t.Cancel != nil},
+		{Execute, t.Execute != nil}, {CallStop, t.Stop != nil},
+	} {
+		if f.set {
 			set++
 		}
+		if f.kind == t.Kind || f.kind == CreateDID && t.Kind == UpdateDID {
+			own, known = f.set, true
+		}
 	}
-	fields[UpdateDID] = fields[CreateDID]
-	own, known := fields[t.Kind]
 	switch {
 	case t.Kind == DeactivateDID && set != 0, t.Kind != DeactivateDID && known && (!own || set != 1):
 		return fmt.Errorf("%w: %s must have exactly its own field", ErrMalformed, t.Kind)
@@ -158,7 +161,7 @@ type SignedTx struct {
 	KeyID string
 	Raw   []byte // as received
 
-	message *cose.Sign1Message
+	message *sign1
 }
 
 // DecodeTx reads the received bytes and refuses every non-canonical form: one transaction has one encoding, so that
@@ -167,32 +170,16 @@ func DecodeTx(raw []byte) (*SignedTx, error) {
 	if len(raw) > MaxTxSize {
 		return nil, fmt.Errorf("%w: transaction of %d bytes", jose.ErrTooLarge, len(raw))
 	}
-	var in cose.Sign1Message
-	if err := in.UnmarshalCBOR(raw); err != nil {
-		return nil, fmt.Errorf("%w: COSE_Sign1: %v", ErrMalformed, err)
-	}
-	kid, ok := in.Headers.Protected[cose.HeaderLabelKeyID].([]byte)
-	if !ok {
-		return nil, fmt.Errorf("%w: no key id", ErrMalformed)
-	}
-	if err := checkFragment(string(kid)); err != nil {
+	raw = bytes.Clone(raw)
+	m, err := parseSign1(raw)
+	if err != nil {
 		return nil, err
 	}
-	if len(in.Signature) != ed25519.SignatureSize {
-		return nil, fmt.Errorf("%w: signature of %d bytes", ErrMalformed, len(in.Signature))
+	if err := checkFragment(string(m.keyID)); err != nil {
+		return nil, err
 	}
-	// Written again from the parts that count, it must be the received bytes: nothing can hide in the headers.
-	m := message(string(kid), in.Payload)
-	m.Signature = in.Signature
-	again, err := m.MarshalCBOR()
-	if err != nil {
-		return nil, fmt.Errorf("%w: COSE_Sign1: %v", ErrMalformed, err)
-	}
-	if !bytes.Equal(again, raw) {
-		return nil, fmt.Errorf("%w: COSE_Sign1 is not in its canonical form", ErrMalformed)
-	}
-	t := &SignedTx{KeyID: string(kid), Raw: bytes.Clone(raw), message: m}
-	if err := Decode(in.Payload, &t.Tx); err != nil {
+	t := &SignedTx{KeyID: string(m.keyID), Raw: raw, message: m}
+	if err := Decode(m.payload, &t.Tx); err != nil {
 		return nil, err
 	}
 	if err := t.Tx.check(); err != nil {
@@ -206,11 +193,7 @@ func (t *SignedTx) Verify(pub ed25519.PublicKey) error {
 	if t.message == nil || len(pub) != ed25519.PublicKeySize {
 		return fmt.Errorf("%w: no key to check with", jose.ErrSignature)
 	}
-	v, err := cose.NewVerifier(cose.AlgorithmEdDSA, pub)
-	if err != nil {
-		return fmt.Errorf("%w: %v", jose.ErrSignature, err)
-	}
-	if err := t.message.Verify(txDomain, v); err != nil {
+	if !ed25519.Verify(pub, t.message.signed(txDomain), t.message.signature) {
 		return fmt.Errorf("%w: transaction %x", jose.ErrSignature, t.Hash())
 	}
 	return nil

@@ -1,0 +1,169 @@
+package registry
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/zegel-id/zegel/pkg/ledger"
+	"github.com/zegel-id/zegel/pkg/statuslist"
+)
+
+// A list that changes is open until its block ends: its entries change in memory, and the chunks, their hashes and the
+// root are written once, however many transactions set entries. Whoever reads the list by its keys before that finds
+// it settled.
+type openList struct {
+	key    ledger.Key
+	meta   ledger.ListMeta // Root and Height are those of the last settling
+	height int64           // of the last change
+	chunks [][]byte        // nil: not read yet
+	own    []bool          // changed since the last settling, and not shared with anybody
+	dirty  bool
+	hashes *hashCache
+	from   *overlay
+}
+
+// listChange is a change that was found good. It happens when its transaction is merged.
+type listChange struct {
+	list   *openList
+	change *ledger.StatusChange
+	height int64
+}
+
+// list opens a list; nil if there is none.
+func (o *overlay) list(uri string, hashes *hashCache) *openList {
+	for o.parent != nil {
+		o = o.parent
+	}
+	key := ledger.KeyList(uri)
+	if l := o.lists[string(key)]; l != nil {
+		return l
+	}
+	l := &openList{key: key, hashes: hashes, from: o}
+	if !o.load(key, &l.meta) {
+		return nil
+	}
+	n := l.meta.Chunks()
+	l.height, l.chunks, l.own = l.meta.Height, make([][]byte, n), make([]bool, n)
+	if o.lists == nil {
+		o.lists = map[string]*openList{}
+	}
+	o.lists[string(key)] = l
+	return l
+}
+
+var zeroChunk = make([]byte, ledger.ChunkSize)
+
+// chunk returns a chunk to look at.
+func (l *openList) chunk(n uint64) []byte {
+	if l.chunks[n] == nil {
+		l.chunks[n] = zeroChunk
+		if stored := l.from.value(chunkKey(l.key, int(n))); stored != nil {
+			l.chunks[n] = stored
+		}
+	}
+	return l.chunks[n]
+}
+
+// per is how many entries a chunk has.
+func (l *openList) per() uint64 { return uint64(8 * ledger.ChunkSize / l.meta.Bits) }
+
+// judge says whether all entries of a change may be set.
+func (l *openList) judge(c *ledger.StatusChange) *refusal {
+	per := l.per()
+	for i, index := range c.Indices {
+		s := statuslist.Status(c.Values[i])
+		if index >= l.meta.Size {
+			return refuse(ledger.Malformed, "index %d, the list has %d", index, l.meta.Size)
+		}
+		if s > statuslist.Suspended || int(s) >= 1<<l.meta.Bits {
+			return refuse(ledger.Policy, "index %d: status %d in a list of %d bits", index, s, l.meta.Bits)
+		}
+		if now := entry(l.chunk(index/per), l.meta.Bits, index%per); now == statuslist.Invalid && s != now {
+			return refuse(ledger.TerminalState, "index %d: revoked is for good", index)
+		}
+	}
+	return nil
+}
+
+// set does what was judged.
+func (l *openList) set(c *ledger.StatusChange, height int64) {
+	per := l.per()
+	for i, index := range c.Indices {
+		n := index / per
+		if !l.own[n] {
+			l.chunks[n], l.own[n] = bytes.Clone(l.chunk(n)), true
+		}
+		at, shift, mask := place(l.meta.Bits, index%per)
+		l.chunks[n][at] = l.chunks[n][at]&^mask | c.Values[i]<<shift
+	}
+	l.height, l.dirty = height, true
+}
+
+// settle writes what changed.
+func (l *openList) settle() {
+	if !l.dirty {
+		return
+	}
+	l.dirty = false
+	o := l.from
+	hashes, err := chunkHashes(unsettled{o}, l.key, &l.meta, l.hashes)
+	if err != nil {
+		o.fail(err)
+		return
+	}
+	hashes = slices.Clone(hashes)
+	for n, changed := range l.own {
+		if !changed {
+			continue
+		}
+		l.own[n] = false
+		hashes[n] = ledger.ChunkHash(l.chunks[n])
+		// What the state holds follows from the entries alone, and not from when the list was settled.
+		if string(hashes[n]) == string(emptyChunk) {
+			o.writes[string(chunkKey(l.key, n))] = nil
+		} else {
+			o.writes[string(chunkKey(l.key, n))] = l.chunks[n]
+		}
+	}
+	l.meta.Root, l.meta.Height = ledger.ListRootOfHashes(hashes), l.height
+	l.hashes.put(l.meta.Root, hashes)
+	value, err := ledger.Encode(l.meta)
+	if err != nil {
+		o.fail(err)
+		return
+	}
+	o.writes[string(l.key)] = value
+}
+
+// settle writes the lists that are open.
+func (o *overlay) settle() {
+	for _, key := range slices.Sorted(maps.Keys(o.lists)) {
+		o.lists[key].settle()
+	}
+}
+
+// settleFor settles the list that a key is of.
+func (o *overlay) settleFor(key []byte) {
+	if l := o.lists[listOf(key)]; l != nil {
+		l.settle()
+	}
+}
+
+// listOf returns the key of the list that a key is of, or nothing.
+func listOf(key []byte) string {
+	const list = len("lst/") + 32
+	switch {
+	case len(key) == list && strings.HasPrefix(string(key), "lst/"):
+		return string(key)
+	case len(key) > 1+list && string(key[:1]) == chunkKind:
+		return string(key[1 : 1+list])
+	}
+	return ""
+}
+
+// unsettled reads what was written, without settling.
+type unsettled struct{ *overlay }
+
+func (u unsettled) get(key []byte) ([]byte, error) { return u.stored(key) }
