@@ -13,6 +13,8 @@ import (
 
 	abci "github.com/cometbft/cometbft/abci/types"
 	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
+
+	"github.com/zegel-id/zegel/pkg/ledger"
 )
 
 // appVersion changes with the rules of consensus.
@@ -42,6 +44,8 @@ type App struct {
 	last    *outcome          // the newest run, so that a block is not executed three times
 	staged  *outcome          // the block to be saved
 	poked   pokes
+
+	refusals [ledger.Policy + 1]atomic.Int64 // of transactions that came in, by code
 
 	archive *archive     // snapshots for others; nil: none
 	intake  *intake      // the snapshot that is being taken over
@@ -156,6 +160,9 @@ func (a *App) CheckTx(_ context.Context, req *abci.RequestCheckTx) (*abci.Respon
 	if again {
 		// It was let in and will not come into a block any more: whoever waits for it must hear.
 		a.feed.refused(sha256.Sum256(req.Tx), r)
+	}
+	if !again && int(r.code) < len(a.refusals) {
+		a.refusals[r.code].Add(1)
 	}
 	return &abci.ResponseCheckTx{Code: uint32(r.code), Log: r.text, Codespace: "zegel"}, nil
 }

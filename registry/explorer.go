@@ -259,7 +259,7 @@ func (l *look) listRow(uri string) (*listRow, error) {
 		return nil, err
 	}
 	row := &listRow{
-		Label: l.name(m.Owner) + ", " + path.Base(uri), URI: uri, Owner: l.org(m.Owner), Bits: m.Bits,
+		Label: l.t("registry.list.label", "name", l.name(m.Owner), "id", path.Base(uri)), URI: uri, Owner: l.org(m.Owner), Bits: m.Bits,
 		Share: l.share(int64(used), int64(m.Size)), Used: l.number(int64(used)), Size: l.number(int64(m.Size)), Expiry: l.date(m.Expiry),
 		used: float64(used) / float64(m.Size),
 	}

@@ -139,7 +139,7 @@ type paceRow struct{ Number, Seconds string }
 func (l *look) pace(blocks []*blockInfo) pace {
 	n := len(blocks) - 1
 	if n < 2 {
-		return pace{Max: l.decimal(0)}
+		return pace{Max: "0"}
 	}
 	times := make([]float64, n) // oldest first
 	most, sum := 0.0, 0.0
@@ -148,7 +148,7 @@ func (l *look) pace(blocks []*blockInfo) pace {
 		times[i], sum, most = t, sum+t, max(most, t)
 	}
 	top := max(paceMinRange, math.Ceil(most))
-	p := pace{Max: l.decimal(top), MeanText: l.decimal(sum / float64(n)), Now: l.decimal(times[n-1])}
+	p := pace{Max: strings.TrimSuffix(strings.TrimSuffix(l.decimal(top), ",0"), ".0"), MeanText: l.decimal(sum / float64(n)), Now: l.decimal(times[n-1])}
 	p.Label = l.t("registry.pace.label", "n", n, "mean", p.MeanText, "max", l.decimal(most))
 	p.Mean = fmt.Sprintf("%.1f", paceHeight*(1-sum/float64(n)/top))
 	step := 600 / float64(n)

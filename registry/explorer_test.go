@@ -14,7 +14,7 @@ import (
 )
 
 // hostile is what a stranger may put into a text of the state.
-const hostile = `<script>alert(1)</script>"'><img src=x onerror=alert(2)>`
+var hostile = `<script>alert(1)</script>"'><img src=x onerror=alert(2)>`
 
 // council is a network of five members, of which one signs, with decisions, cards, questions and lists.
 type council struct {

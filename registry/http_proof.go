@@ -27,11 +27,13 @@ func (n *Node) getProof(w http.ResponseWriter, r *http.Request) {
 		n.fail(w, err)
 		return
 	}
+	begun := time.Now()
 	b, err := n.prove(r.Context(), keys, from)
 	if err != nil {
 		n.fail(w, err)
 		return
 	}
+	n.proofTime.Observe(time.Since(begun).Seconds())
 	raw, err := ledger.Encode(b)
 	if err != nil {
 		n.fail(w, err)

@@ -379,3 +379,55 @@ func TestChangeStream(t *testing.T) {
 		}
 	}
 }
+
+func TestMetrics(t *testing.T) {
+	w := newWorld(t, 1)
+	_, n, srv := newNode(t, w)
+	m := w.members[0]
+	const uri = "https://voorbeeldstad.example/lists/1"
+	write(t, srv.URL, m.sign(t, w.accreditation(m.did, "cards", trust.Issue)))
+	write(t, srv.URL, m.sign(t, w.list(uri, 1)))
+	last := write(t, srv.URL, m.sign(t, setting(uri, 900, 1)))
+	if status, a := post(t, srv.URL, m.try(t, ledger.Tx{Kind: ledger.Accredit, Accredit: w.accreditation(m.did, "cards", trust.Issue).Accredit, Sequence: 99})); status != 400 || a.Code != ledger.BadNonce {
+		t.Fatalf("%d %+v", status, a)
+	}
+	read(t, srv.URL, mustNetwork(t, n), ledger.KeyMembers())
+	values := map[string]string{}
+	_, body := fetch(t, srv.URL+"/metrics")
+	for line := range strings.Lines(string(body)) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), " "); ok && !strings.HasPrefix(line, "#") {
+			values[strings.TrimPrefix(name, "zegel_registry_")] = value
+		}
+	}
+	for name, want := range map[string]string{
+		"validators": "1", "voting_power": fmt.Sprint(validatorPower), "voting_power_total": fmt.Sprint(validatorPower), "missed_blocks": "0",
+		"members": "1", "open_proposals": "0", "lists": "1", "list_entries": "32768", "list_entries_set": "1", "peers": "0", "syncing": "0",
+		`stop{grade="everything"}`: "0", `stop{grade="writes"}`: "0", `refused_total{code="4"}`: "1", `refused_total{code="12"}`: "0",
+		"proof_seconds_count": "1", "transactions_total": "3", "block_oldest_height": "1",
+	} {
+		if values[name] != want {
+			t.Errorf("%s is %q, want %q", name, values[name], want)
+		}
+	}
+	for name := range gauges {
+		if _, there := values[name]; !there {
+			t.Errorf("no %s", name)
+		}
+	}
+	if h := values["height"]; h < fmt.Sprint(last.Height) && len(h) <= len(fmt.Sprint(last.Height)) {
+		t.Errorf("height %s", h)
+	}
+	// Labels come from lists in the code, whatever strangers send.
+	if n := bytes.Count(body, []byte("\n")); n > 150 {
+		t.Errorf("%d lines", n)
+	}
+}
+
+func mustNetwork(t testing.TB, n *Node) *ledger.Network {
+	t.Helper()
+	network, err := n.Network([]string{"https://node.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return network
+}

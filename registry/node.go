@@ -24,6 +24,7 @@ import (
 	"github.com/cometbft/cometbft/store"
 	"github.com/cometbft/cometbft/types"
 	dbm "github.com/cosmos/iavl/db"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/zegel-id/zegel/pkg/ledger"
 )
@@ -63,13 +64,15 @@ type Node struct {
 	only   bool  // the one validator
 	fresh  int64 // height from which the node can prove something fresh
 
-	waiting  atomic.Int64 // questions that wait for news
-	shown    blockCache
-	uses     useCache
-	lights   lightCache
-	stopping atomic.Bool
-	closed   chan struct{}
-	kept     sync.WaitGroup // goroutines of the node's own
+	waiting atomic.Int64 // questions that wait for news
+	shown   blockCache
+	uses    useCache
+	lights  lightCache
+
+	proofTime prometheus.Histogram
+	stopping  atomic.Bool
+	closed    chan struct{}
+	kept      sync.WaitGroup // goroutines of the node's own
 
 	milestones *milestones
 	keeper     *keeper
@@ -101,7 +104,7 @@ func Start(ctx context.Context, c Config) (_ *Node, err error) {
 	if c.Listen != "" {
 		settings.Listen = c.Listen
 	}
-	n := &Node{cfg: c, closed: make(chan struct{})}
+	n := &Node{cfg: c, closed: make(chan struct{}), proofTime: newProofTime()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close())

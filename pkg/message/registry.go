@@ -215,6 +215,7 @@ var registryTexts = map[string]text{
 	"registry.lists.total.one":   {"{n} lijst", "{n} list"},
 	"registry.lists.total.other": {"{n} lijsten", "{n} lists"},
 	"registry.list":              {"Lijst", "List"},
+	"registry.list.label":        {"{name}, lijst {id}", "{name}, list {id}"},
 	"registry.list.size":         {"Plaatsen", "Places"},
 	"registry.list.bits":         {"Bits", "Bits"},
 	"registry.list.set":          {"Gezet", "Set"},
