@@ -64,7 +64,7 @@ func randomTx(t testing.TB, rt *rapid.T, w *world, p *party, parties []*party) [
 	uri := fmt.Sprintf("https://lists.example/%d", rapid.IntRange(0, 2).Draw(rt, "list"))
 	id := fmt.Sprintf("a-%d", rapid.IntRange(0, 3).Draw(rt, "id"))
 	var tx ledger.Tx
-	switch rapid.IntRange(0, 7).Draw(rt, "kind") {
+	switch rapid.IntRange(0, 11).Draw(rt, "kind") {
 	case 0:
 		tx = ledger.Tx{Kind: ledger.CreateDID, DID: &other.record}
 	case 1:
@@ -79,6 +79,17 @@ func randomTx(t testing.TB, rt *rapid.T, w *world, p *party, parties []*party) [
 		tx = setting(uri, rapid.Uint64Range(0, 999).Draw(rt, "index"), rapid.ByteRange(0, 3).Draw(rt, "status"))
 	case 7:
 		tx = ledger.Tx{Kind: ledger.DeactivateDID}
+	case 8:
+		tx = stopping(rapid.SampledFrom([]ledger.Grade{ledger.StopWrites, ledger.StopEverything}).Draw(rt, "grade"))
+	case 9:
+		tx = stoppingAccreditation(other.did, id)
+	case 10:
+		tx = w.accreditation(other.did, id, trust.Grant)
+	case 11:
+		if tx = retiring(uri); rapid.Bool().Draw(rt, "make") {
+			tx = w.list(uri, 1)
+			tx.CreateList.Expiry = w.now.Add(3 * time.Second).Unix()
+		}
 	}
 	tx.Sequence = p.seq + uint64(rapid.IntRange(0, 2).Draw(rt, "sequence"))
 	if tx.Sequence == 0 {

@@ -23,6 +23,8 @@ func FuzzCheckTx(f *testing.F) {
 		w.accreditation(m.did, "a", trust.Issue), w.accreditation(m.did, "b", trust.Ask), {Kind: ledger.CreateDID, DID: &p.record},
 		{Kind: ledger.DeactivateDID}, {Kind: ledger.PutAnchor, Anchor: testAnchor(f, "x")}, w.list("https://a.example/1", 1),
 		setting("https://a.example/1", 5, 1), {Kind: ledger.Withdraw, Withdraw: &ledger.WithdrawAction{Subject: m.did, ID: "a"}},
+		stopping(ledger.StopWrites), stoppingAccreditation(m.did, "a"), retiring("https://a.example/1"), w.accreditation(m.did, "c", trust.Grant),
+		{Kind: ledger.RecoverDID, Recover: &ledger.RecoverAction{Record: p.record, Key: public(p.key)}},
 	} {
 		f.Add(m.try(f, tx))
 	}
@@ -55,14 +57,23 @@ func anywhere(t *testing.T, c *chain, raw []byte) {
 // FuzzSigned looks behind the signature: whatever its sender signs.
 func FuzzSigned(f *testing.F) {
 	w := newWorld(f, 1)
+	offline := testKey("offline")
+	m := w.members[0].withRecovery(f, offline)
+	w.genesis.Members[0].Record = m.record
 	c := newChain(f, w)
-	m := w.members[0]
 	p := newParty(f, "p")
 	c.must(m.sign(f, w.accreditation(m.did, "a", trust.Issue)), m.sign(f, w.list("https://a.example/1", 2)))
+	gone := w.list("https://a.example/3", 1)
+	gone.CreateList.Expiry = c.now.Unix() + 3
+	c.must(m.sign(f, gone))
+	c.now = c.now.Add(hour)
+	c.block()
 	for _, tx := range []ledger.Tx{
 		w.accreditation(m.did, "b", trust.Ask), {Kind: ledger.CreateDID, DID: &p.record}, {Kind: ledger.UpdateDID, DID: &p.record},
 		{Kind: ledger.PutAnchor, Anchor: testAnchor(f, "x")}, w.list("https://a.example/2", 1), setting("https://a.example/1", 5, 1),
 		{Kind: ledger.Withdraw, Withdraw: &ledger.WithdrawAction{Subject: m.did, ID: "a"}},
+		stopping(ledger.StopWrites), stoppingAccreditation(m.did, "a"), retiring("https://a.example/3"), w.accreditation(m.did, "c", trust.Grant),
+		{Kind: ledger.RecoverDID, Recover: &ledger.RecoverAction{Record: m.lost(f, "r")}},
 	} {
 		raw, err := ledger.Encode(m.fill(tx))
 		if err != nil {
@@ -80,6 +91,12 @@ func FuzzSigned(f *testing.F) {
 			keyID, key = "tx-2", m.next
 			if tx.DID != nil && len(tx.DID.Keys) > 0 {
 				tx.DID.Keys[0] = keyRecord(t, keyID, key, did.CapabilityInvocation)
+			}
+		}
+		if tx.Kind == ledger.RecoverDID {
+			keyID, key = ledger.RecoveryKeyID, offline
+			if tx.Recover != nil {
+				tx.Recover.Key = public(offline)
 			}
 		}
 		tx.ChainID, tx.Sender, tx.Sequence, tx.ValidUntil = testChain, m.did, m.seq+1, 1000

@@ -461,6 +461,11 @@ func TestStopProperties(t *testing.T) {
 				c.now = c.now.Add(time.Duration(rapid.IntRange(1, 40*24).Draw(rt, "hours")) * hour)
 				c.block()
 			}
+			if v := c.overlay().value(ledger.KeyStops()); v != nil {
+				if _, err := ledger.DecodeStops(v); err != nil {
+					rt.Fatal(err)
+				}
+			}
 			for _, s := range c.overlay().stops() {
 				if s.From != 0 && len(s.Callers) < stopCallers(len(members)) {
 					rt.Fatalf("in force with too few: %+v", s)

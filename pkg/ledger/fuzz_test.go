@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"bytes"
 	"crypto/ed25519"
+	"encoding/json"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -148,12 +149,18 @@ func FuzzRecords(f *testing.F) {
 		r, err := ledger.DecodeDID(raw, c.org)
 		same(r, err)
 		if err == nil {
-			_, _ = r.Document()
+			if res, err := r.Resolution(); err == nil {
+				if _, err := json.Marshal(res); err != nil {
+					t.Fatal(err)
+				}
+			}
 		}
 		all, err := ledger.DecodeAccreditations(raw, c.org)
 		same(all, err)
 		for i := range all {
-			_, _ = all[i].Trust()
+			if a, err := all[i].Trust(); err == nil && (a.Stopped != nil) != (all[i].StoppedFrom != 0) {
+				t.Fatalf("another stop: %+v", a.Stopped)
+			}
 		}
 		anchors, err := ledger.DecodeAnchors(raw)
 		same(anchors, err)

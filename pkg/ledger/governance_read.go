@@ -194,23 +194,9 @@ func (s *Stop) check() error {
 	if err := checkHash(s.ID); err != nil {
 		return err
 	}
-	switch s.Grade {
-	case StopAccreditation:
-		if err := checkZegel(s.Subject); err != nil {
-			return err
-		}
-		if err := checkFragment(s.Accreditation); err != nil {
-			return err
-		}
-	case StopWrites, StopEverything:
-		if s.Subject != "" || s.Accreditation != "" {
-			return fmt.Errorf("%w: stop of grade %q names an accreditation", ErrMalformed, s.Grade)
-		}
-	default:
-		return fmt.Errorf("%w: grade %q", ErrMalformed, clip(string(s.Grade)))
-	}
-	if !text(s.Why) {
-		return fmt.Errorf("%w: reason %q", ErrMalformed, clip(s.Why))
+	call := StopAction{Grade: s.Grade, Subject: s.Subject, Accreditation: s.Accreditation, Why: s.Why}
+	if err := call.Check(); err != nil {
+		return err
 	}
 	for i, d := range s.Callers {
 		if err := checkZegel(d); err != nil {

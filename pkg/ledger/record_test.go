@@ -113,7 +113,11 @@ func TestAccreditationForms(t *testing.T) {
 			GrantedBy: "did:zegel:voorbeeld:a3", Withdrawn: &trust.Withdrawal{At: at.AddDate(0, 1, 0), Distrust: true}},
 		{ID: "over-18", Subject: "did:zegel:voorbeeld:a2", Use: trust.Ask, Name: "Gemeente Voorbeeldstad", Types: []string{simVct},
 			Claims:  []sdjwt.Path{{"age_equal_or_over", "18"}, {"nationalities", nil}, {"degrees", 0, "type"}},
-			Purpose: trust.Text{"nl": "Leeftijd", "en": "Age"}, LegalBasis: "Wet X, artikel 1", KeepDays: 30, From: at, Until: at.AddDate(1, 0, 0)},
+			Purpose: trust.Text{"nl": "Leeftijd", "en": "Age"}, LegalBasis: "Wet X, artikel 1", KeepDays: 30, From: at, Until: at.AddDate(1, 0, 0),
+			GrantedBy: "did:zegel:voorbeeld:a3", Under: "region", Stopped: &trust.Stop{From: at, Until: at.Add(72 * time.Hour)}},
+		{ID: "region", Subject: "did:zegel:voorbeeld:a3", Use: trust.Grant, Name: "Regio Voorbeeld", Types: []string{simVct},
+			Claims: []sdjwt.Path{{"age_equal_or_over"}}, KeepDays: 30, From: at, Until: at.AddDate(1, 0, 0), Stopped: &trust.Stop{From: at}},
+		{ID: "issuers", Subject: "did:zegel:voorbeeld:a3", Use: trust.Grant, Name: "Regio Voorbeeld", Types: []string{simVct}, From: at, Until: at.AddDate(1, 0, 0)},
 	} {
 		stored, err := ledger.FromTrust(&a)
 		if err != nil {
@@ -153,6 +157,12 @@ func TestAccreditationForms(t *testing.T) {
 		"time overflow":         func(a *ledger.Accreditation) { a.Until = 1 << 62 },
 		"distrust without end":  func(a *ledger.Accreditation) { a.Distrust = true },
 		"issuer with purpose":   func(a *ledger.Accreditation) { a.Use = trust.Issue },
+		"granter with purpose":  func(a *ledger.Accreditation) { a.Use = trust.Grant },
+		"granter keeps nothing": func(a *ledger.Accreditation) { a.Use, a.Purpose, a.Claims, a.KeepDays = trust.Grant, nil, nil, 1 },
+		"under no name":         func(a *ledger.Accreditation) { a.Under = "a b" },
+		"stop without begin":    func(a *ledger.Accreditation) { a.StoppedUntil = 5 },
+		"stop ends first":       func(a *ledger.Accreditation) { a.StoppedFrom, a.StoppedUntil = 5, 4 },
+		"stop overflow":         func(a *ledger.Accreditation) { a.StoppedFrom = 1 << 62 },
 	} {
 		a := accreditations("did:zegel:voorbeeld:a2")[1]
 		a.Purpose = maps.Clone(a.Purpose)
@@ -347,5 +357,38 @@ func TestKeysForLogs(t *testing.T) {
 	}
 	if got := fmt.Sprintln(errors.Is(ledger.ErrExpired, ledger.ErrUnproven), ledger.Category(ledger.ErrExpired), ledger.Category(errors.New("x"))); got != "true registry_unproven \n" {
 		t.Error(got)
+	}
+}
+
+// What the chain knows about a record is what DID Core calls document metadata.
+func TestRecordResolution(t *testing.T) {
+	c := newChain(t, "a")
+	r := orgRecord(t, c.orgKey)
+	r.ID, r.Version, r.Created = c.org, 1, genesisTime.Unix()
+	res, err := r.Resolution()
+	if err != nil || res.Document.ID != c.org || res.VersionID != "1" || !res.Created.Equal(genesisTime.Truncate(time.Second)) || !res.Updated.IsZero() || res.Status() != 200 {
+		t.Errorf("%+v, %v", res, err)
+	}
+	r.Version, r.Updated, r.Deactivated = 12, r.Created+5, true
+	res, err = r.Resolution()
+	if err != nil || res.VersionID != "12" || res.Updated.Sub(res.Created) != 5*time.Second || res.Status() != 410 {
+		t.Errorf("%+v, %v", res, err)
+	}
+	for _, change := range []func(*ledger.DIDRecord){
+		func(r *ledger.DIDRecord) { r.Updated = -1 },
+		func(r *ledger.DIDRecord) { r.Created = 1 << 60 },
+		func(r *ledger.DIDRecord) { r.ID = "did:web:x.example" },
+	} {
+		bad := *r
+		change(&bad)
+		if _, err := bad.Resolution(); !errors.Is(err, ledger.ErrMalformed) {
+			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+	// The times are the chain's, so they make no other DID.
+	again := orgRecord(t, c.orgKey)
+	again.Created, again.Updated = 5, 6
+	if d, err := ledger.NewDID(simNetwork, again); err != nil || d != c.org {
+		t.Errorf("%q, %v", d, err)
 	}
 }

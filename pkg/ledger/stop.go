@@ -1,10 +1,6 @@
 package ledger
 
-import (
-	"fmt"
-
-	"github.com/zegel-id/zegel/pkg/did"
-)
+import "fmt"
 
 // Check checks the form of a call. Error: [ErrMalformed].
 func (s *StopAction) Check() error {
@@ -13,8 +9,8 @@ func (s *StopAction) Check() error {
 	}
 	switch s.Grade {
 	case StopAccreditation:
-		if d, err := did.Parse(string(s.Subject)); err != nil || d.Method() != "zegel" {
-			return fmt.Errorf("%w: stop of an accreditation of %q", ErrMalformed, clip(string(s.Subject)))
+		if err := checkZegel(s.Subject); err != nil {
+			return err
 		}
 		return checkFragment(s.Accreditation)
 	case StopWrites, StopEverything:

@@ -32,8 +32,12 @@ func sampleTxs(d did.DID) map[string]*ledger.Tx {
 	list, set := tx(ledger.CreateList), tx(ledger.SetStatus)
 	list.CreateList = &ledger.ListMeta{URI: simList, Bits: 1, Size: 8192, TTL: 60, Expiry: 5}
 	set.SetStatus = &ledger.StatusChange{URI: simList, Indices: []uint64{0, 5, 1 << 40}, Values: []byte{1, 0, 1}}
+	retire, recovery, stop := tx(ledger.RetireList), tx(ledger.RecoverDID), tx(ledger.CallStop)
+	retire.RetireList = &ledger.ListName{URI: simList}
+	recovery.Recover = &ledger.RecoverAction{Record: *record, Key: make([]byte, 32)}
+	stop.Stop = &ledger.StopAction{Grade: ledger.StopAccreditation, Subject: d, Accreditation: "over-18", Why: "x"}
 	out := map[string]*ledger.Tx{}
-	for _, t := range []*ledger.Tx{create, update, off, accredit, withdraw, anchor, list, set} {
+	for _, t := range []*ledger.Tx{create, update, off, accredit, withdraw, anchor, list, set, retire, recovery, stop} {
 		out[string(t.Kind)] = t
 	}
 	return out

@@ -124,3 +124,55 @@ func TestMayAsk(t *testing.T) {
 		}
 	}
 }
+
+// In a stop an accreditation counts for nothing; before and after it, for everything, whenever it was issued.
+func TestStopped(t *testing.T) {
+	k := newKit(t)
+	issuer := k.chain(t, "issuer", Issue, nil, k.issuer)
+	questions := []Question{{Types: []string{vct}}}
+	for _, x := range []struct {
+		what        string
+		from, until time.Time
+		good        bool
+	}{
+		{"before it", noon.Add(time.Second), noon.Add(time.Hour), true},
+		{"from its first second", noon, noon.Add(time.Hour), false},
+		{"in it", noon.Add(-time.Hour), noon.Add(time.Hour), false},
+		{"to its last", noon.Add(-time.Hour), noon.Add(time.Second), false},
+		{"from its end", noon.Add(-time.Hour), noon, true},
+		{"with no end known", noon.Add(-1000 * time.Hour), time.Time{}, false},
+		{"ended as it began", noon, noon, true},
+	} {
+		for i := range k.registry.accs {
+			k.registry.accs[i].Stopped = &Stop{From: x.from, Until: x.until}
+		}
+		// A card from before the stop, and one that says it is from a day within it.
+		for _, issued := range []time.Time{noon.AddDate(0, 0, -3), noon.Truncate(24 * time.Hour)} {
+			if err := k.MayIssue(t.Context(), issuer, vct, issued, noon); (err == nil) != x.good || err != nil && !errors.Is(err, ErrUntrusted) {
+				t.Errorf("%s: issue: %v", x.what, err)
+			}
+		}
+		who, err := k.ByKeyID(t.Context(), string(town)+"#ask", Ask, noon, noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := k.MayAsk(t.Context(), who, questions, noon); (err == nil) != x.good || err != nil && !errors.Is(err, ErrUntrusted) {
+			t.Errorf("%s: ask: %v", x.what, err)
+		}
+	}
+}
+
+// The right to accredit others is no right to issue or to ask.
+func TestGrantGivesNoOtherRight(t *testing.T) {
+	k := newKit(t)
+	issuer := k.chain(t, "issuer", Issue, nil, k.issuer)
+	for i := range k.registry.accs {
+		k.registry.accs[i].Use = Grant
+	}
+	if err := k.MayIssue(t.Context(), issuer, vct, noon, noon); !errors.Is(err, ErrUntrusted) {
+		t.Error(err)
+	}
+	if _, err := k.MayAsk(t.Context(), issuer, nil, noon); !errors.Is(err, ErrUntrusted) {
+		t.Error(err)
+	}
+}
