@@ -4,7 +4,7 @@ export GOFLAGS = -mod=readonly
 
 GO ?= go
 
-.PHONY: town once test required bench vet build tools clean
+.PHONY: town once test required bench faults vet build tools clean
 
 build: tools ## bin/zegel
 	$(GO) build -o bin/zegel ./cmd/zegel
@@ -23,6 +23,11 @@ required: tools ## which rows of the required behaviour have a passing test
 
 bench: tools ## benchmarks; writes docs/benchmarks.md
 	$(GO) run ./test/bench
+
+faults: build ## disturb a registry of four real nodes and see whether it holds; about 15 minutes
+	$(GO) build -o bin/faults ./test/faults
+	ZEGEL_WAL_CUTS=200 $(GO) test -count=1 -timeout 10m -run "^TestLogIsCut$$" ./registry
+	bin/faults
 
 tools: ## says what is missing and installs it where that is allowed
 	@sh test/tools.sh
