@@ -26,7 +26,7 @@ const (
 
 type didCreateCmd struct {
 	writeFlags
-	Out      string   `help:"Directory for the keys and the record; it is made." required:"" type:"path" placeholder:"DIR"`
+	Out      string   `help:"Directory for the keys and the record; it is made if missing." required:"" type:"path" placeholder:"DIR"`
 	AddKey   []string `help:"Further key, as USE:ID=FILE with the use issue, ask, registry or encrypt and a PEM file; may be repeated." placeholder:"USE:ID=FILE" sep:"none"`
 	Issuer   string   `help:"Address of the organisation's issuer." placeholder:"URL"`
 	Verifier string   `help:"Address of the organisation's verifier." placeholder:"URL"`
@@ -41,8 +41,10 @@ func (c *didCreateCmd) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	record, err := readRecord(filepath.Join(c.Out, createdRecord))
-	if _, missing := os.Stat(filepath.Join(c.Out, createdRecord)); errors.Is(missing, fs.ErrNotExist) {
+	var record *ledger.DIDRecord
+	if c.holds(memberFileName) && c.holds(createdRecord) { // of an earlier run
+		record, err = readRecord(filepath.Join(c.Out, createdRecord))
+	} else {
 		record, err = c.write(ctx, r)
 	}
 	if err != nil {
@@ -92,7 +94,12 @@ func (c *didCreateCmd) Run(ctx context.Context, out *output) error {
 	return a.finish(d, where)
 }
 
-// write makes the directory with everything in it, beside where it will be, so that there is never half of it.
+func (c *didCreateCmd) holds(name string) bool {
+	_, err := os.Lstat(filepath.Join(c.Out, name))
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// write makes the files. It touches none that is there: a key cannot be made again.
 func (c *didCreateCmd) write(ctx context.Context, r *reading) (*ledger.DIDRecord, error) {
 	before := &ledger.DIDRecord{}
 	if c.For != "" {
@@ -105,13 +112,12 @@ func (c *didCreateCmd) write(ctx context.Context, r *reading) (*ledger.DIDRecord
 			return nil, err
 		}
 	}
-	if _, err := os.Stat(c.Out); err == nil {
-		return nil, &usageError{fmt.Sprintf("%s exists and holds no %s", c.Out, createdRecord)}
+	for _, name := range []string{createdKey, createdNext, createdRecovery, createdRecord, memberFileName} {
+		if c.holds(name) {
+			return nil, &usageError{fmt.Sprintf("%s is in %s already, of another DID or of a run that was cut off: choose another --out", name, c.Out)}
+		}
 	}
-	dir := c.Out + ".part"
-	if err := os.RemoveAll(dir); err != nil {
-		return nil, err
-	}
+	dir := c.Out
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -145,15 +151,16 @@ func (c *didCreateCmd) write(ctx context.Context, r *reading) (*ledger.DIDRecord
 	if err != nil {
 		return nil, err
 	}
-	for name, data := range map[string][]byte{
-		createdRecord: raw, createdNetwork: r.network.Encode(),
-		memberFileName: fmt.Appendf(nil, memberSample, createdNetwork, id, createdKey, createdNext, createdRecovery),
-	} {
-		if err := write(filepath.Join(dir, name), data); err != nil {
+	if !c.holds(createdNetwork) {
+		if err := write(filepath.Join(dir, createdNetwork), r.network.Encode()); err != nil {
 			return nil, err
 		}
 	}
-	return record, move(dir, c.Out)
+	if err := write(filepath.Join(dir, createdRecord), raw); err != nil {
+		return nil, err
+	}
+	file := fmt.Appendf(nil, memberSample, createdNetwork, id, createdKey, createdNext, createdRecovery)
+	return record, write(filepath.Join(dir, memberFileName), file)
 }
 
 // memberSample is the file that fills in what the commands need.

@@ -43,6 +43,7 @@ func (c *membersCmd) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return r.failure(err)
 	}
+	slices.SortFunc(members, func(a, b ledger.Member) int { return strings.Compare(a.Name+string(a.DID), b.Name+string(b.DID)) })
 	object := struct {
 		stamp
 		Members []memberJSON `json:"members"`
