@@ -206,7 +206,7 @@ func TestRegistryAges(t *testing.T) {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
-	for want, d := range map[string]int64{"over": 0, "30 minutes left": 1800, "5 hours left": 5 * 3600, "6 days left": 6*86400 + 5} {
+	for want, d := range map[string]int64{"over": 0, "30 minutes left": 1800, "5 hours left": 5 * 3600, "6 days left": 6*86400 - 5} {
 		if got := left(someTime+d, someTime); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}

@@ -86,9 +86,9 @@ func left(unix, now int64) string {
 	case d < 2*3600:
 		return fmt.Sprintf("%d minutes left", (d+59)/60)
 	case d < 48*3600:
-		return fmt.Sprintf("%d hours left", d/3600)
+		return fmt.Sprintf("%d hours left", (d+3599)/3600)
 	default:
-		return fmt.Sprintf("%d days left", d/86400)
+		return fmt.Sprintf("%d days left", (d+86399)/86400)
 	}
 }
 
