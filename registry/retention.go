@@ -12,6 +12,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	cometdb "github.com/cometbft/cometbft-db"
@@ -66,7 +67,9 @@ type keeper struct {
 	looked  int64  // height up to which snapshots were made
 	trimmed int64  // version up to which the state was trimmed
 	draft   *draft // waits for the blocks that prove it
-	base    int64  // of the blocks when the stores were compacted
+
+	base  int64        // of the blocks when the stores were compacted
+	swept atomic.Int64 // the first height whose block and state were there then
 }
 
 func (n *Node) newKeeper(wal string, rules func(ledger.Parameters) policy) *keeper {
@@ -133,7 +136,7 @@ func (k *keeper) step(ctx context.Context) error {
 	}
 	k.app.retain.Store(min(retain, k.blocks.Base()+pruneStep))
 	// Some at a time: each time reads parts of the tree.
-	if to := s.height - rules.versions; to-k.trimmed >= 64 {
+	if to := s.height - rules.versions; to-k.trimmed >= max(1, rules.versions/4) {
 		k.trimmed = to
 		return k.app.state.trim(to)
 	}
@@ -315,11 +318,13 @@ func (k *keeper) tidy() error {
 	err := k.expire(s, rules)
 	err = errors.Join(err, rotate(k.wal), removeBefore(k.wal, s.time.Add(-rules.age)))
 	if base := k.blocks.Base(); base != k.base || k.app.state.trimmed.Swap(false) {
-		k.base = base
 		for _, db := range k.stores {
 			err = errors.Join(err, db.Compact(nil, nil))
 		}
-		err = errors.Join(err, k.app.state.compact())
+		if err = errors.Join(err, k.app.state.compact()); err == nil {
+			k.base = base
+			k.swept.Store(min(base, k.app.state.first()))
+		}
 	}
 	return err
 }

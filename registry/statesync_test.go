@@ -54,7 +54,7 @@ func waitSnapshot(t testing.TB, n *testNode, height int64) *manifest {
 func TestStateSync(t *testing.T) {
 	tn := foundNetwork(t, 1)
 	first := tn.nodes[0]
-	first.set(t, tn.genesis, Settings{Heartbeat: "200ms", SnapshotEvery: "1s"})
+	first.set(t, tn.genesis, Settings{Heartbeat: "200ms", SnapshotEvery: "1s", Snapshots: 1000})
 	tn.start(t, first)
 	tn.ready(t, first)
 	tn.root(t)
