@@ -181,7 +181,7 @@ func (l *look) permission(a *ledger.Accreditation) permission {
 // claimTitle is a short name of a question: what it asks for.
 func (l *look) claimTitle(a *ledger.Accreditation) string {
 	claims := l.claims(a.Claims)
-	if len(claims) > 2 || len(a.Claims) == 0 {
+	if len(claims) > 3 || len(a.Claims) == 0 {
 		return a.ID
 	}
 	short, _, _ := strings.Cut(strings.Join(claims, ", "), ":")

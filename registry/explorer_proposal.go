@@ -170,6 +170,9 @@ func (l *look) action(p *ledger.Proposal) (title, text string, facts []fact) {
 		who(a.Remove.DID)
 	case a.Accredit != nil:
 		say(string(a.Accredit.Use), a.Accredit.Name)
+		if a.Accredit.Use == trust.Ask {
+			title = l.t("registry.action.ask", "name", a.Accredit.Name, "what", l.claimTitle(a.Accredit))
+		}
 		who(a.Accredit.Subject)
 		facts = append(facts, l.permissionFacts(a.Accredit)...)
 	case a.Withdraw != nil:

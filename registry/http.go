@@ -48,7 +48,7 @@ func (n *Node) routes(r *mux.Router) {
 // Limits of the interface.
 const (
 	maxWait    = 25 * time.Second
-	maxWaiting = 1000 // questions that wait at the same time
+	maxWaiting = 1000 // questions of one kind that wait at the same time
 	maxKeySize = 256
 )
 

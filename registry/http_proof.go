@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -108,7 +109,7 @@ func (n *Node) getChanges(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var c ledger.Changes
-	err = n.waitFor(w, r, func() (bool, <-chan struct{}) {
+	err = n.waitFor(w, r, &n.polls, func() (bool, <-chan struct{}) {
 		var stir <-chan struct{}
 		c, stir = n.app.feed.changes(after)
 		return c.Height > after, stir
@@ -140,7 +141,7 @@ func (n *Node) streamChanges(w http.ResponseWriter, r *http.Request, after int64
 		}
 		after = v
 	}
-	leave, err := n.enter()
+	leave, err := n.streams.enter()
 	if err != nil {
 		n.fail(w, err)
 		return
@@ -182,18 +183,22 @@ func (n *Node) streamChanges(w http.ResponseWriter, r *http.Request, after int64
 	}
 }
 
-// enter counts a question that waits; leave must be called when it does no more. Error: [errBusy].
-func (n *Node) enter() (leave func(), err error) {
-	if n.waiting.Add(1) > maxWaiting {
-		n.waiting.Add(-1)
+// room counts questions that wait, up to a bound. Streams, polls for changes and polls for a transaction each have their
+// own, so that those who only watch cannot keep out those who write.
+type room struct{ taken atomic.Int64 }
+
+// enter takes a place; leave must be called to give it back. Error: [errBusy].
+func (m *room) enter() (leave func(), err error) {
+	if m.taken.Add(1) > maxWaiting {
+		m.taken.Add(-1)
 		return nil, errBusy
 	}
-	return func() { n.waiting.Add(-1) }, nil
+	return func() { m.taken.Add(-1) }, nil
 }
 
 // waitFor asks until the answer is there, the caller's parameter wait is over, or anybody goes away. Only errBusy and
 // bad parameters are errors.
-func (n *Node) waitFor(w http.ResponseWriter, r *http.Request, ask func() (bool, <-chan struct{})) error {
+func (n *Node) waitFor(w http.ResponseWriter, r *http.Request, m *room, ask func() (bool, <-chan struct{})) error {
 	seconds, err := number(r, "wait", 0, int64(maxWait/time.Second))
 	if err != nil {
 		return err
@@ -202,7 +207,7 @@ func (n *Node) waitFor(w http.ResponseWriter, r *http.Request, ask func() (bool,
 	if done || seconds == 0 {
 		return nil
 	}
-	leave, err := n.enter()
+	leave, err := m.enter()
 	if err != nil {
 		return err
 	}

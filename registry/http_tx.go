@@ -99,7 +99,7 @@ func (n *Node) getTx(w http.ResponseWriter, r *http.Request) {
 	name := [sha256.Size]byte(raw)
 	var answer ledger.TxAnswer
 	var known bool
-	err = n.waitFor(w, r, func() (bool, <-chan struct{}) {
+	err = n.waitFor(w, r, &n.writers, func() (bool, <-chan struct{}) {
 		var stir <-chan struct{}
 		answer, known, stir = n.app.feed.result(name)
 		return known, stir

@@ -85,7 +85,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	put("block_oldest_height", float64(n.blocks.Base()))
 	put("waiting_transactions", float64(n.pool.Size()))
 	put("waiting_bytes", float64(n.pool.SizeBytes()))
-	put("waiting_questions", float64(n.waiting.Load()))
+	put("waiting_questions", float64(n.streams.taken.Load()+n.polls.taken.Load()+n.writers.taken.Load()))
 	put("peers", float64(n.comet.Switch().Peers().Size()))
 	syncing := 0.0
 	if n.comet.ConsensusReactor().WaitSync() {

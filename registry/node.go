@@ -64,10 +64,11 @@ type Node struct {
 	only   bool  // the one validator
 	fresh  int64 // height from which the node can prove something fresh
 
-	waiting atomic.Int64 // questions that wait for news
-	shown   blockCache
-	uses    useCache
-	lights  lightCache
+	streams, polls, writers room // questions that wait for news
+
+	shown  blockCache
+	uses   useCache
+	lights lightCache
 
 	proofTime prometheus.Histogram
 	stopping  atomic.Bool

@@ -403,6 +403,8 @@ func TestRequired(t *testing.T) {
 		}
 	})
 
+	t.Run("VAL-05", testPublicPort)
+
 	t.Run("STL-11", func(t *testing.T) {
 		w := newWorld(t, 1)
 		c := newChain(t, w)

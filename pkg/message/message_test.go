@@ -20,7 +20,7 @@ var (
 // made are beginnings of keys whose end comes from a state, a category or a name.
 var made = []string{"category.", "preset.", "office.error.title.", "office.error.text.", "office.login.title.", "desk.card.",
 	"desk.reason.", "desk.offer.", "office.counter", "office.desk", "office.start", "office.registry",
-	"registry.grade.", "registry.kind.", "registry.outcome.", "registry.use.", "registry.parameter.", "registry.action.", "registry.fact."}
+	"registry.error.", "registry.grade.", "registry.kind.", "registry.outcome.", "registry.use.", "registry.parameter.", "registry.action.", "registry.fact."}
 
 func TestKeys(t *testing.T) {
 	used := map[string]string{}

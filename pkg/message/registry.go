@@ -14,6 +14,8 @@ var registryTexts = map[string]text{
 	"registry.page.newer":        {"Nieuwer", "Newer"},
 	"registry.page.older":        {"Ouder", "Older"},
 
+	"registry.error.404": {"Dit staat niet in het register, of niet meer.", "This is not in the register, or not any more."},
+
 	"registry.overview.title":        {"Register van {network}", "Register of {network}"},
 	"registry.overview.lead":         {"Hier staat wie kaarten mag uitgeven en wie wat mag vragen. Er staan geen inwoners in.", "Here stands who may issue cards and who may ask what. No inhabitants are in it."},
 	"registry.overview.newest":       {"Laatste blok", "Latest block"},
@@ -168,7 +170,7 @@ var registryTexts = map[string]text{
 	"registry.action.remove.text":     {"{name} stemt daarna niet meer mee en bevestigt geen blokken meer.", "{name} no longer votes or signs blocks after that."},
 	"registry.action.issue":           {"{name} mag kaarten uitgeven", "{name} may issue cards"},
 	"registry.action.issue.text":      {"{name} mag daarna de kaarten hieronder uitgeven.", "{name} may issue the cards below after that."},
-	"registry.action.ask":             {"{name} mag iets vragen", "{name} may ask something"},
+	"registry.action.ask":             {"{name} mag vragen: {what}", "{name} may ask: {what}"},
 	"registry.action.ask.text":        {"{name} mag inwoners daarna de vraag hieronder stellen.", "{name} may ask inhabitants the question below after that."},
 	"registry.action.withdraw":        {"De erkenning van {name} stopt", "The permission of {name} ends"},
 	"registry.action.withdraw.text":   {"{name} geeft niets nieuws meer uit. Kaarten van eerder blijven goed.", "{name} issues nothing new. Earlier cards stay good."},

@@ -98,6 +98,10 @@ func (p *Public) Error(w http.ResponseWriter, r *http.Request, visit Visit, stat
 	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "5")
 	}
+	text := fmt.Sprintf("office.error.text.%d", status)
+	if own := fmt.Sprintf("%s.error.%d", p.cfg.App, status); message.Has(own) {
+		text = own
+	}
 	p.Show(w, r, visit, Page{Name: "error", Title: visit.T(fmt.Sprintf("office.error.title.%d", status)), Status: status,
-		Data: map[string]any{"Text": visit.T(fmt.Sprintf("office.error.text.%d", status), "id", id)}})
+		Data: map[string]any{"Text": visit.T(text, "id", id)}})
 }
