@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -10,8 +11,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zegel-id/zegel/pkg/ledger"
+	"github.com/zegel-id/zegel/registry"
 )
 
 // TestRegistryUsage: wrong use exits 2 and says what is wrong; a failure exits 1 with its category and what to do.
@@ -140,6 +143,36 @@ func proxy(t testing.TB, node string, change func(*http.Request)) string {
 	}))
 	t.Cleanup(srv.Close)
 	return srv.URL
+}
+
+// TestCandidate: a candidate's file says who it is, with its validator; a record alone does not.
+func TestCandidate(t *testing.T) {
+	h := newHall(t, 1)
+	record, err := readRecord(h.members[0].path(createdRecord))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &registry.Candidate{
+		Name: "Gemeente Beekdam", Record: *record, Validator: bytes.Repeat([]byte{7}, 32), NodeID: strings.Repeat("ab", 20),
+		Address: "beekdam.example:26656", URL: "https://beekdam.example", Made: time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC),
+	}
+	raw, err := c.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(h.dir, "candidate.json")
+	if err := os.WriteFile(file, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := readCandidate(file)
+	if err != nil || got.Name != c.Name || !bytes.Equal(got.Validator, c.Validator) || got.Record == nil {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if got, err = readCandidate(h.members[0].path(createdRecord)); err != nil || got.Name != "" || got.Record == nil {
+		t.Errorf("%+v, %v", got, err)
+	}
+	contains(t, h.refuses(exitUsage, 0, "propose", "admit", h.members[0].path(createdKey), "--name", "x", "--yes"), "is no DID record")
+	contains(t, h.refuses(exitFailed, 0, "propose", "admit", file, "--yes"), "code 8 conflict: ") // it is a member
 }
 
 // TestRegistryUnknownOutcome: a transaction that was sent and not seen again is neither done nor forgotten.

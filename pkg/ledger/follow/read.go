@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -106,10 +107,14 @@ type Seen struct {
 // Nodes asks every node how it is doing.
 func (r *Reader) Nodes(ctx context.Context) []Seen {
 	all := make([]Seen, len(r.nodes))
+	var asking sync.WaitGroup
 	for i, n := range r.nodes {
-		all[i].Node = n.base
-		all[i].Status, all[i].Err = n.status(ctx)
+		asking.Go(func() {
+			all[i].Node = n.base
+			all[i].Status, all[i].Err = n.status(ctx)
+		})
 	}
+	asking.Wait()
 	return all
 }
 
