@@ -189,6 +189,7 @@ func TestRequired(t *testing.T) {
 		c.refuses(ledger.Unauthorized, n.try(t, w.list("https://nobody.example/1", 1)))
 
 		c.must(b.sign(t, setting("https://b.example/1", 5, 1)), a.sign(t, w.list("https://a.example/1", 1)))
+		t.Run("recovery, retirement and granting", testOthers)
 	})
 
 	t.Run("TX-06", func(t *testing.T) {
@@ -250,6 +251,7 @@ func TestRequired(t *testing.T) {
 		}
 		c.refuses(ledger.BadSignature, raw)
 		c.must(m.rotation(t, "r3"))
+		t.Run("recovery", testRecoveryOrder)
 	})
 
 	t.Run("TX-07", func(t *testing.T) {
@@ -359,6 +361,7 @@ func TestRequired(t *testing.T) {
 		tx.Accredit.Types = []string{"urn:zegel:123456782:1"}
 		c.must(m.sign(t, tx))
 		c.must(m.sign(t, w.list("https://voorbeeldstad.example/123456782", 1)))
+		t.Run("other texts", testTexts)
 	})
 
 	t.Run("TX-12", func(t *testing.T) {
@@ -433,5 +436,9 @@ func TestRequired(t *testing.T) {
 		if got := status(8); got != 1 {
 			t.Errorf("status %d", got)
 		}
+		t.Run("in a new list of the same name", TestRetire)
 	})
+
+	t.Run("SDJ-11", testCompromise)
+	t.Run("DID-08", testDeactivated)
 }
