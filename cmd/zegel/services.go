@@ -24,6 +24,7 @@ import (
 
 type registryCmd struct {
 	memberCmds
+	storeCmds
 	Start registryStartCmd `cmd:"" help:"Start the node in a directory and serve its read interface."`
 }
 
