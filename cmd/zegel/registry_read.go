@@ -323,9 +323,11 @@ func (c *resolveCmd) Run(ctx context.Context, out *output) error {
 		stamp
 		Document json.RawMessage `json:"document"`
 		Version  uint64          `json:"version"`
+		Created  string          `json:"created,omitempty"`
+		Updated  string          `json:"updated,omitempty"`
 		NextKey  string          `json:"next_key_hash"`
 		Recovery string          `json:"recovery_hash,omitempty"`
-	}{r.stamp(p), document, record.Version, hex.EncodeToString(record.NextKeyHash), hex.EncodeToString(record.RecoveryHash)}
+	}{r.stamp(p), document, record.Version, iso(record.Created), iso(record.Updated), hex.EncodeToString(record.NextKeyHash), hex.EncodeToString(record.RecoveryHash)}
 	return r.print(p, object, func(w io.Writer) { writeRecord(w, record, memberNames(members)) })
 }
 
@@ -340,7 +342,14 @@ func writeRecord(w io.Writer, record *ledger.DIDRecord, n names) {
 		recovery = "there is one"
 	}
 	fmt.Fprintln(w, record.ID)
-	facts(w, "Name", n[record.ID], "State", state, "Version", fmt.Sprint(record.Version), "Recovery key", recovery)
+	created, updated := "", ""
+	if record.Created != 0 {
+		created = when(record.Created)
+	}
+	if record.Updated != 0 {
+		updated = when(record.Updated)
+	}
+	facts(w, "Created", created, "Changed", updated, "Name", n[record.ID], "State", state, "Version", fmt.Sprint(record.Version), "Recovery key", recovery)
 	rows := [][]string{{"KEY", "FOR", "FROM", "UNTIL"}}
 	for i := range record.Keys {
 		k := &record.Keys[i]

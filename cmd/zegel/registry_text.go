@@ -11,6 +11,7 @@ import (
 
 	"github.com/zegel-id/zegel/pkg/did"
 	"github.com/zegel-id/zegel/pkg/ledger"
+	"github.com/zegel-id/zegel/pkg/sdjwt"
 	"github.com/zegel-id/zegel/pkg/trust"
 )
 
@@ -126,15 +127,25 @@ func facts(w io.Writer, pairs ...string) {
 	t.Flush()
 }
 
-// claims returns claim paths as people write them: address.locality.
+// claims returns claim paths as people write them, address.locality; in JSON where that would be another path.
 func claims(paths [][]byte) []string {
 	out := make([]string, len(paths))
-	for i, p := range paths {
-		s := strings.NewReplacer(`","`, ".", `["`, "", `"]`, "").Replace(string(p))
-		if strings.ContainsAny(s, `[]",`) {
-			s = string(p)
+	for i, raw := range paths {
+		out[i] = plain(string(raw))
+		p, err := sdjwt.ParsePath(raw)
+		if err != nil {
+			continue
 		}
-		out[i] = plain(s)
+		var parts []string
+		for _, part := range p {
+			if s, ok := part.(string); ok {
+				parts = append(parts, s)
+			}
+		}
+		short := strings.Join(parts, ".")
+		if again, err := parseClaim(short); len(parts) == len(p) && err == nil && slices.Equal(again, p) && plain(short) == short {
+			out[i] = short
+		}
 	}
 	return out
 }
