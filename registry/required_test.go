@@ -407,6 +407,9 @@ func TestRequired(t *testing.T) {
 	})
 
 	t.Run("VAL-05", testPublicPort)
+	t.Run("OPS-01", testIdle)
+	t.Run("OPS-02", testHostileQueries)
+	t.Run("OPS-09", testBrokenStore)
 
 	t.Run("STL-11", func(t *testing.T) {
 		w := newWorld(t, 1)

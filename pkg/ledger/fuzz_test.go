@@ -22,9 +22,13 @@ func FuzzDecodeTx(f *testing.F) {
 	}
 	pub := c.orgKey.Public().(ed25519.PublicKey)
 	f.Fuzz(func(t *testing.T, raw []byte) {
+		kind, unkind := ledger.KindOf(raw)
 		tx, err := ledger.DecodeTx(raw)
 		if err != nil {
 			return
+		}
+		if unkind != nil || kind != tx.Kind {
+			t.Fatalf("kind %q of a transaction of kind %q: %v", kind, tx.Kind, unkind)
 		}
 		if !bytes.Equal(tx.Raw, raw) {
 			t.Fatal("not the received bytes")

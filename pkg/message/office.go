@@ -82,6 +82,7 @@ var officeTexts = map[string]text{
 	"start.register.none":      {"Het register heeft nog geen blok gemaakt.", "The register has not made a block yet."},
 	"start.register.height":    {"Laatste blok", "Latest block"},
 	"start.register.time":      {"Gemaakt om", "Made at"},
+	"start.register.link":      {"Bekijk het register", "See the register"},
 	"start.register.network":   {"Netwerk", "Network"},
 	"start.try.title":          {"Zo probeert u het", "How to try it"},
 	"start.try.1":              {"Meld u aan bij de uitgifte. Geef de voorbeeldinwoner een kaart.", "Log in at the issuing desk. Give the sample inhabitant a card."},

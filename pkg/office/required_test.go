@@ -341,7 +341,7 @@ func TestAssets(t *testing.T) {
 
 func TestStartPage(t *testing.T) {
 	now := time.Date(2026, 11, 23, 10, 42, 0, 0, time.UTC)
-	h := web.Secure(StartPage(Start{Town: "Gemeente <Voorbeeld>", Counter: "/counter", Desk: "/desk", Network: "voorbeeld", Now: func() time.Time { return now },
+	h := web.Secure(StartPage(Start{Town: "Gemeente <Voorbeeld>", Counter: "/counter", Desk: "/desk", Registry: "/registry/", Network: "voorbeeld", Now: func() time.Time { return now },
 		Register: func() Freshness { return Freshness{Height: 48213, Time: now.Add(-5 * time.Minute)} }}), nil)
 	get := func(target string) (int, string) {
 		w := httptest.NewRecorder()
@@ -349,7 +349,7 @@ func TestStartPage(t *testing.T) {
 		return w.Code, w.Body.String()
 	}
 	status, body := get("/?lang=en")
-	for _, want := range []string{`<html lang="en">`, `href="/counter"`, `href="/desk"`, "48,213", "Known as of", "&lt;Voorbeeld&gt;"} {
+	for _, want := range []string{`<html lang="en">`, `href="/counter"`, `href="/desk"`, `href="/registry/"`, "48,213", "Known as of", "&lt;Voorbeeld&gt;"} {
 		if status != 200 || !strings.Contains(body, want) {
 			t.Errorf("%d, no %q", status, want)
 		}

@@ -15,6 +15,7 @@ type Start struct {
 	Town     string           // as "Gemeente Voorbeeldstad"
 	Counter  string           // link to the counter
 	Desk     string           // link to the desk
+	Registry string           // link to the registry's pages; may be empty
 	Network  string           // name of the registry's network; may be empty
 	Register func() Freshness // state of the registry; may be nil
 	Now      func() time.Time // may be nil
@@ -50,7 +51,7 @@ func StartPage(s Start) http.Handler {
 			render(w, templates["error"], v, http.StatusNotFound, slog.New(slog.DiscardHandler))
 			return
 		}
-		data := map[string]any{"Town": s.Town, "Counter": s.Counter, "Desk": s.Desk, "Network": s.Network}
+		data := map[string]any{"Town": s.Town, "Counter": s.Counter, "Desk": s.Desk, "Registry": s.Registry, "Network": s.Network}
 		if s.Register != nil {
 			f := s.Register()
 			v.Pill = registerPill(v.Lang, f, s.Now())

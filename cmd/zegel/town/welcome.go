@@ -19,6 +19,7 @@ func (t *Town) Welcome() string {
 	line("  Start page  %s", strings.TrimSuffix(r.Counter, "counter"))
 	line("  Desk        %s      hand out and revoke cards", r.Desk)
 	line("  Counter     %s   ask \"18 or older?\"", r.Counter)
+	line("  Register    %s/   who may issue and ask what", r.Registry)
 	line("  Code        %s   to sign in at both", r.Token)
 	line("")
 	line("Try it in a second terminal:")
@@ -37,10 +38,11 @@ func (t *Town) Welcome() string {
 // startPage is what a browser finds at "/".
 func (t *Town) startPage() http.Handler {
 	return office.StartPage(office.Start{
-		Town:    tenantName,
-		Counter: "/counter",
-		Desk:    "/desk",
-		Network: networkName,
+		Town:     tenantName,
+		Counter:  "/counter",
+		Desk:     "/desk",
+		Registry: "/registry/",
+		Network:  networkName,
 		Register: func() office.Freshness {
 			s := t.follower.State()
 			return office.Freshness{Height: s.Height, Time: s.Time}
