@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/zegel-id/zegel/pkg/did"
 	"github.com/zegel-id/zegel/pkg/jose"
@@ -128,6 +129,7 @@ type tenant struct {
 
 	wake   chan struct{} // the worker has something to do
 	single bool          // of the worker: one credential in one transaction
+	held   time.Time     // of the worker: until then new lists and reinstatements wait
 	ready  chan struct{} // closed when a list stands on the chain
 	once   sync.Once
 

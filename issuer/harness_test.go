@@ -51,6 +51,7 @@ type chain struct {
 	fail      func(tx *ledger.SignedTx) error // before any effect
 	lose      func(tx *ledger.SignedTx) error // after it
 	silent    bool                            // no sequence record can be had
+	stopped   bool                            // everything but revocations and suspensions is refused
 }
 
 const testChain = "zegel-test"
@@ -129,6 +130,9 @@ func (c *chain) apply(tx *ledger.SignedTx) (ledger.Code, string) {
 		return ledger.BadNonce, "sequence"
 	case tx.ValidUntil < c.height+1:
 		return ledger.Expired, "height"
+	}
+	if c.stopped && (tx.Kind == ledger.CreateList || tx.SetStatus != nil && slices.Contains(tx.SetStatus.Values, 0)) {
+		return ledger.Policy, "stopped"
 	}
 	switch tx.Kind {
 	case ledger.CreateList:

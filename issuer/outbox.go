@@ -12,6 +12,7 @@ import (
 
 	"github.com/zegel-id/zegel/pkg/ledger"
 	"github.com/zegel-id/zegel/pkg/ledger/follow"
+	"github.com/zegel-id/zegel/pkg/statuslist"
 )
 
 // States of an action.
@@ -57,10 +58,15 @@ func (i *Issuer) work(ctx context.Context, t *tenant) {
 			pause = 0
 		default:
 			pause = 0
+			var again <-chan time.Time
+			if wait := t.held.Sub(i.now()); wait > 0 {
+				again = time.After(wait)
+			}
 			select {
 			case <-ctx.Done():
 				return
 			case <-t.wake:
+			case <-again:
 			}
 		}
 	}
@@ -86,15 +92,18 @@ func (i *Issuer) step(ctx context.Context, t *tenant) (busy bool, err error) {
 	if f != nil {
 		return true, i.send(ctx, t, f)
 	}
-	if needed, err := i.needsList(ctx, t); err != nil {
-		return false, err
-	} else if needed {
-		return true, i.newList(ctx, t)
+	held := i.now().Before(t.held)
+	if !held {
+		if needed, err := i.needsList(ctx, t); err != nil {
+			return false, err
+		} else if needed {
+			return true, i.newList(ctx, t)
+		}
+		if made, err := i.createList(ctx, t); made || err != nil {
+			return made, err
+		}
 	}
-	if made, err := i.createList(ctx, t); made || err != nil {
-		return made, err
-	}
-	return i.setStatus(ctx, t)
+	return i.setStatus(ctx, t, held)
 }
 
 func (i *Issuer) inFlight(ctx context.Context, t *tenant) (*flight, error) {
@@ -203,8 +212,8 @@ type change struct {
 }
 
 // setStatus prepares the transaction for the actions that wait: those of one list, one of each credential, together.
-func (i *Issuer) setStatus(ctx context.Context, t *tenant) (bool, error) {
-	changes, err := i.waiting(ctx, t)
+func (i *Issuer) setStatus(ctx context.Context, t *tenant, held bool) (bool, error) {
+	changes, err := i.waiting(ctx, t, held)
 	if err != nil || len(changes) == 0 {
 		return false, err
 	}
@@ -246,11 +255,13 @@ func (i *Issuer) setStatus(ctx context.Context, t *tenant) (bool, error) {
 	})
 }
 
-// waiting returns the first action of each credential of the list that has waited longest.
-func (i *Issuer) waiting(ctx context.Context, t *tenant) ([]*change, error) {
+// waiting returns the first action of each credential of the list that has waited longest. Reinstatements come after the
+// others and go alone, since a stop of the registry refuses a transaction with any of them; while they are held they are
+// not looked at, nor in the way of a revocation of the same credential.
+func (i *Issuer) waiting(ctx context.Context, t *tenant, held bool) ([]*change, error) {
 	rows, err := i.db.Read().QueryContext(ctx, `SELECT a.id, a.kind, c.id, c.list, c.indices, c.fillers FROM action a JOIN credential c ON c.id = a.credential
-		WHERE a.tenant = ? AND a.done = 0 AND a.id = (SELECT MIN(b.id) FROM action b WHERE b.credential = a.credential AND b.done = 0)
-		ORDER BY a.id LIMIT 256`, t.ID)
+		WHERE a.tenant = ? AND a.done = 0 AND a.id = (SELECT MIN(b.id) FROM action b WHERE b.credential = a.credential AND b.done = 0 AND NOT (? AND b.kind = ?))
+		ORDER BY a.kind = ?, a.id LIMIT 256`, t.ID, held, kindResume, kindResume)
 	if err != nil {
 		return nil, err
 	}
@@ -262,7 +273,7 @@ func (i *Issuer) waiting(ctx context.Context, t *tenant) ([]*change, error) {
 		if err := rows.Scan(&c.action, &c.kind, &c.credential, &c.list, &own, &with); err != nil {
 			return nil, err
 		}
-		if len(changes) > 0 && (c.list != changes[0].list || t.single) || len(changes) == mostTogether {
+		if len(changes) > 0 && (c.list != changes[0].list || t.single || (c.kind == kindResume) != (changes[0].kind == kindResume)) || len(changes) == mostTogether {
 			continue
 		}
 		if c.indices, err = decodeIndices(own); err != nil {
@@ -320,7 +331,19 @@ func (i *Issuer) send(ctx context.Context, t *tenant, f *flight) error {
 	if err := i.drop(ctx, t, f); err != nil {
 		return err
 	}
+	if res.Code == ledger.Policy && (f.creates || reinstates(f.raw)) {
+		// A stop refuses new lists and reinstatements. Revocations pass it, and do not wait behind them.
+		t.held = i.now().Add(lastPause)
+		i.log.Warn("outbox: new lists and reinstatements wait", "tenant", t.ID, "reason", res.Log, "again_in", lastPause)
+		return nil
+	}
 	return fmt.Errorf("registry code %d: %s", res.Code, res.Log)
+}
+
+// reinstates says whether a transaction makes any entry valid.
+func reinstates(raw []byte) bool {
+	tx, err := ledger.DecodeTx(raw)
+	return err == nil && tx.SetStatus != nil && slices.Contains(tx.SetStatus.Values, byte(statuslist.Valid))
 }
 
 // reconcile finds out from the proven sequence record what became of a transaction whose outcome is unknown.

@@ -41,7 +41,7 @@ func createList(o *overlay, t *transaction, b *block) *refusal {
 		return refuse(ledger.Conflict, "list %q exists", m.URI)
 	}
 	if o.value(goneKey(key)) != nil {
-		return refuse(ledger.TerminalState, "list %q was retired", m.URI)
+		return refuse(ledger.Conflict, "list %q existed and was retired", m.URI)
 	}
 	x := o.index()
 	if int64(len(x.Lists)) >= o.parameters().Lists { // mirrors follow them all

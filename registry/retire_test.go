@@ -68,14 +68,14 @@ func TestRetire(t *testing.T) {
 	}
 
 	// What was revoked under this uri never becomes valid by a new list: not of the owner, nor of another.
-	c.refuses(ledger.TerminalState, p.try(t, expiring(uri, time.Hour)))
-	c.refuses(ledger.TerminalState, stranger.try(t, expiring(uri, time.Hour)))
+	c.refuses(ledger.Conflict, p.try(t, expiring(uri, time.Hour)))
+	c.refuses(ledger.Conflict, stranger.try(t, expiring(uri, time.Hour)))
 	c.refuses(ledger.UnknownObject, p.try(t, retiring(uri)))
 	c.refuses(ledger.UnknownObject, p.try(t, setting(uri, 7, 0)))
 	// A member tidies up after others, and after itself.
 	c.must(m.sign(t, retiring(other)))
 	c.reopen()
-	c.refuses(ledger.TerminalState, p.try(t, expiring(other, time.Hour)))
+	c.refuses(ledger.Conflict, p.try(t, expiring(other, time.Hour)))
 	c.must(p.sign(t, expiring(uri+"/again", time.Hour)))
 }
 
