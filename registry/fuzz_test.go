@@ -54,6 +54,11 @@ func anywhere(t *testing.T, c *chain, raw []byte) {
 	c.app.staged = nil
 }
 
+// simplest are parameters that members could agree to.
+var simplest = ledger.Parameters{
+	BlockBytes: minBlockBytes, EvidenceSeconds: daySeconds, EvidenceBlocks: daySeconds / slowestBlock, RetentionDays: 9, Lists: 9, ProposalDays: 9,
+}
+
 // FuzzSigned looks behind the signature: whatever its sender signs.
 func FuzzSigned(f *testing.F) {
 	w := newWorld(f, 1)
@@ -68,7 +73,22 @@ func FuzzSigned(f *testing.F) {
 	c.must(m.sign(f, gone))
 	c.now = c.now.Add(hour)
 	c.block()
+	other := w.genesis.Members[0].Record
+	waits := c.proposes(m, ledger.Action{Recover: &ledger.Recovery{DID: m.did, Record: successor(f, "waits").record}})
+	for _, a := range []ledger.Action{
+		{Admit: &ledger.Admission{Record: &p.record, Name: "Gemeente X", Validator: validatorKey("x")}}, {Admit: &ledger.Admission{Record: &other, Name: "Gemeente Y"}},
+		{Remove: &ledger.Removal{DID: m.did}}, {Validator: &ledger.Seat{DID: m.did, Validator: validatorKey("x")}}, {Parameters: &simplest},
+		{RemoveAnchor: &ledger.AnchorRemoval{ID: "x"}}, {Recover: &ledger.Recovery{DID: m.did, Record: successor(f, "again").record}},
+		{Resume: &ledger.StopName{ID: waits}},
+	} {
+		raw, err := ledger.Encode(m.fill(c.about(a)))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
 	for _, tx := range []ledger.Tx{
+		says(waits, true), named(ledger.Cancel, waits), named(ledger.Execute, waits),
 		w.accreditation(m.did, "b", trust.Ask), {Kind: ledger.CreateDID, DID: &p.record}, {Kind: ledger.UpdateDID, DID: &p.record},
 		{Kind: ledger.PutAnchor, Anchor: testAnchor(f, "x")}, w.list("https://a.example/2", 1), setting("https://a.example/1", 5, 1),
 		{Kind: ledger.Withdraw, Withdraw: &ledger.WithdrawAction{Subject: m.did, ID: "a"}},

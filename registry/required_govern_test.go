@@ -23,7 +23,7 @@ func testAloneByVote(t *testing.T) {
 			"a validator":               {Validator: &ledger.Seat{DID: m.did, Validator: validatorKey("new")}},
 			"an accreditation":          {Accredit: w.accreditation(m.did, "alone", trust.Issue).Accredit},
 			"a governance key":          {Recover: &ledger.Recovery{DID: w.members[1].did, Record: successor(t, "new").record}},
-			"parameters":                {Parameters: &ledger.Parameters{BlockBytes: 1 << 20, EvidenceSeconds: daySeconds, EvidenceBlocks: daySeconds / slowestBlock, RetentionDays: 9, Lists: 9, ProposalDays: 9}},
+			"parameters":                {Parameters: &simplest},
 		} {
 			if act.Validator != nil && n < faultTolerant {
 				continue // below four it is refused for another reason
