@@ -37,10 +37,12 @@ func (r *reading) failure(err error) error {
 	switch {
 	case errors.Is(err, ledger.ErrExpired):
 		f.hint = "the network file is too old to check anything with: get a new one from a member, and compare it with a second one"
+	case errors.Is(err, ledger.ErrUnproven) && strings.Contains(f.text, "the future"):
+		f.hint = "the clock of this machine is behind, or the node's header is not what it says: look at the clock first"
 	case errors.Is(err, ledger.ErrUnproven):
 		f.hint = "the node's answer does not hold; ask another one with --node URL, and tell the network's members"
 	case errors.Is(err, ledger.ErrUnavailable):
-		f.hint = "no node gave a fresh proof: look with zegel registry status, or ask another one with --node URL"
+		f.hint = "no node gave a fresh proof: look with zegel registry status and at this machine's clock, or ask another node with --node URL"
 	case errors.Is(err, ledger.ErrMalformed):
 		f.category, f.hint = "registry_unproven", "the registry holds what this program does not know: a newer version may"
 	case errors.Is(err, context.Canceled):

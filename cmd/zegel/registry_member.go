@@ -296,6 +296,9 @@ func (r *reading) loadKey(path string) (ed25519.PrivateKey, error) {
 	if err != nil {
 		return nil, &usageError{err.Error()}
 	}
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
+		fmt.Fprintf(r.out.Stderr, "warning: others on this machine can read %s\n", path)
+	}
 	key, ok := signer.(ed25519.PrivateKey)
 	if !ok {
 		return nil, &usageError{fmt.Sprintf("key file %q: transactions are signed with Ed25519", path)}

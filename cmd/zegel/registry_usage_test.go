@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -103,6 +104,20 @@ func TestRegistryUsage(t *testing.T) {
 		if proven := strings.Contains(c.stderr, "registry_"); code == exitFailed && proven && (stdout != "" || !strings.Contains(stderr, "\nhint: ")) {
 			t.Errorf("%s: shows something, or no hint:\n%s%s", c.name, stdout, stderr)
 		}
+	}
+	if err := os.Chmod(a.path(createdKey), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, stderr := zegel(t, member("did", "deactivate")...); !strings.HasPrefix(stderr, "warning: others on this machine can read ") {
+		t.Errorf("no warning: %s", stderr)
+	}
+	// A machine whose clock is wrong is told so.
+	r := &reading{}
+	for hint, err := range map[string]error{
+		"look at the clock first": fmt.Errorf("%w: header 7 is of the future", ledger.ErrUnproven), "tell the network's members": ledger.ErrUnproven,
+		"get a new one from a member": ledger.ErrExpired, "this machine's clock": ledger.ErrUnavailable,
+	} {
+		contains(t, r.failure(err).Error(), hint)
 	}
 	// A good node beside a bad one is found.
 	contains(t, h.as(0, "members", "--node", liar), "Gemeente Aadorp")
