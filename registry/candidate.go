@@ -31,6 +31,8 @@ type Candidate struct {
 	Address   string           // of its node for other nodes, as "host:26656"
 	URL       string           // of its node for everybody: /v1 hangs below it
 	Made      time.Time        // in whole seconds
+
+	Development bool // its keys are for development
 }
 
 type candidateFile struct {
@@ -41,6 +43,8 @@ type candidateFile struct {
 	Address   string    `json:"address"`
 	URL       string    `json:"url"`
 	Made      time.Time `json:"made"`
+
+	Development bool `json:"development,omitempty"`
 }
 
 const maxCandidateSize = 64 << 10
@@ -54,7 +58,7 @@ func (c *Candidate) Encode() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := json.MarshalIndent(candidateFile{c.Name, record, c.Validator, c.NodeID, c.Address, c.URL, c.Made.UTC()}, "", "  ")
+	out, err := json.MarshalIndent(candidateFile{c.Name, record, c.Validator, c.NodeID, c.Address, c.URL, c.Made.UTC(), c.Development}, "", "  ")
 	return append(out, '\n'), err
 }
 
@@ -68,7 +72,7 @@ func ParseCandidate(data []byte) (*Candidate, error) {
 		return nil, fmt.Errorf("candidate: %w", err)
 	}
 	for name := range members {
-		if !slices.Contains([]string{"name", "record", "validator", "node_id", "address", "url", "made"}, name) {
+		if !slices.Contains([]string{"name", "record", "validator", "node_id", "address", "url", "made", "development"}, name) {
 			return nil, fmt.Errorf("candidate: member %q", name[:min(len(name), 64)])
 		}
 	}
@@ -76,7 +80,7 @@ func ParseCandidate(data []byte) (*Candidate, error) {
 	if err := jose.Unmarshal(data, &f); err != nil {
 		return nil, fmt.Errorf("candidate: %w", err)
 	}
-	c := &Candidate{Name: f.Name, Validator: f.Validator, NodeID: f.NodeID, Address: f.Address, URL: f.URL, Made: f.Made.UTC()}
+	c := &Candidate{Name: f.Name, Validator: f.Validator, NodeID: f.NodeID, Address: f.Address, URL: f.URL, Made: f.Made.UTC(), Development: f.Development}
 	if err := ledger.Decode(f.Record, &c.Record); err != nil {
 		return nil, fmt.Errorf("candidate: record: %w", err)
 	}
@@ -145,6 +149,7 @@ func Found(network string, all []Candidate) (*Genesis, error) {
 		return nil, errors.New("found a network: no candidate")
 	}
 	all = slices.Clone(all)
+	g.Development = all[0].Development
 	dids := map[string]did.DID{} // by node id
 	for i := range all {
 		c := &all[i]
@@ -155,6 +160,9 @@ func Found(network string, all []Candidate) (*Genesis, error) {
 			if other.Name == c.Name || other.NodeID == c.NodeID || other.Address == c.Address || other.URL == c.URL || bytes.Equal(other.Validator, c.Validator) {
 				return nil, fmt.Errorf("found a network: candidates %q and %q share a name, a key or an address", other.Name, c.Name)
 			}
+		}
+		if c.Development != g.Development {
+			return nil, fmt.Errorf("found a network: only one of the candidates %q and %q is for development", all[0].Name, c.Name)
 		}
 		var err error
 		if dids[c.NodeID], err = c.DID(network); err != nil {
@@ -173,7 +181,7 @@ func Found(network string, all []Candidate) (*Genesis, error) {
 
 // NetworkFile returns the network file that trusts this genesis, for wallets and services, with these nodes.
 func (g *Genesis) NetworkFile(nodes []string) (*ledger.Network, error) {
-	n := &ledger.Network{Name: g.Network, ChainID: g.ChainID, Time: g.Time.UTC(), Nodes: append([]string{}, nodes...)}
+	n := &ledger.Network{Name: g.Network, ChainID: g.ChainID, Time: g.Time.UTC(), Development: g.Development, Nodes: append([]string{}, nodes...)}
 	for _, m := range g.Members {
 		if len(m.Validator) > 0 {
 			n.Validators = append(n.Validators, ledger.NetworkValidator{PubKey: m.Validator, Power: validatorPower})

@@ -99,7 +99,7 @@ func LoadSettings(path string) (*Settings, error) {
 	var s Settings
 	meta, err := toml.DecodeFile(path, &s)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %v", path, err)
+		return nil, fmt.Errorf("%s: %w", path, err) // callers look for a missing file
 	}
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
 		return nil, fmt.Errorf("%s: unknown setting %q", path, unknown[0].String())

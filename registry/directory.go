@@ -103,6 +103,15 @@ func LoadKeys(dir string) (Keys, error) {
 	return Keys{Validator: signer.Key.PubKey.Bytes(), NodeID: string(node.ID())}, nil
 }
 
+// Configure writes the settings of a node, with comments.
+func Configure(dir string, s Settings) error {
+	text, err := s.encode()
+	if err != nil {
+		return err
+	}
+	return writeWhole(filepath.Join(dir, configFile), text)
+}
+
 // Complete makes a directory with keys a node of the network that a genesis file founds. It refuses a directory that is
 // a node of another one; the same one gets the new settings.
 func Complete(dir string, genesis []byte, s Settings) error {
@@ -120,11 +129,7 @@ func Complete(dir string, genesis []byte, s Settings) error {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	text, err := s.encode()
-	if err != nil {
-		return err
-	}
-	if err := writeWhole(filepath.Join(dir, configFile), text); err != nil {
+	if err := Configure(dir, s); err != nil {
 		return err
 	}
 	return writeWhole(path, genesis)

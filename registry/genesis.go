@@ -25,7 +25,8 @@ type Genesis struct {
 	Anchors []ledger.Anchor
 	Time    time.Time // of the first block's header
 
-	Parameters ledger.Parameters // zero: the defaults
+	Parameters  ledger.Parameters // zero: the defaults
+	Development bool              // production refuses the network
 }
 
 // Founder is a member from the beginning. Its DID is computed with [ledger.NewDID].
@@ -46,6 +47,8 @@ type appState struct {
 
 	// They stand in the file because another version of the program may have other defaults.
 	Parameters []byte `json:"parameters"`
+
+	Development bool `json:"development,omitempty"`
 }
 
 type founder struct {
@@ -55,7 +58,7 @@ type founder struct {
 }
 
 func (g *Genesis) encode() ([]byte, error) {
-	s := appState{Network: g.Network, Members: []founder{}, Anchors: [][]byte{}}
+	s := appState{Network: g.Network, Development: g.Development, Members: []founder{}, Anchors: [][]byte{}}
 	for i := range g.Members {
 		m := &g.Members[i]
 		raw, err := ledger.Encode(m.Record)
@@ -91,7 +94,7 @@ func parseGenesis(data []byte) (*Genesis, error) {
 	if err := jose.Unmarshal(data, &s); err != nil {
 		return nil, fmt.Errorf("genesis: %w", err)
 	}
-	g := &Genesis{Network: s.Network, Members: make([]Founder, len(s.Members)), Anchors: make([]ledger.Anchor, len(s.Anchors))}
+	g := &Genesis{Network: s.Network, Development: s.Development, Members: make([]Founder, len(s.Members)), Anchors: make([]ledger.Anchor, len(s.Anchors))}
 	for i, m := range s.Members {
 		g.Members[i] = Founder{Name: m.Name, Validator: m.Validator}
 		if err := ledger.Decode(m.Record, &g.Members[i].Record); err != nil {

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,6 +36,7 @@ type Config struct {
 	Dir    string // CometBFT home and state
 	Listen string // p2p address, as "tcp://127.0.0.1:26656"; empty: what node.toml says, else a free loopback port
 	Logger *slog.Logger
+	Dev    bool // allow a network for development, on loopback addresses only
 
 	asleep time.Duration                  // instead of stale, for tests
 	policy func(ledger.Parameters) policy // instead of what parameters and settings say, for tests
@@ -60,9 +63,12 @@ type Node struct {
 	blocks *store.BlockStore
 	states sm.Store
 	stores []cometdb.DB
-	votes  bool  // it is a validator
-	only   bool  // the one validator
-	fresh  int64 // height from which the node can prove something fresh
+	votes  bool // it is a validator
+	only   bool // the one validator
+
+	development bool // the network is for development
+
+	fresh int64 // height from which the node can prove something fresh
 
 	streams, polls, writers room // questions that wait for news
 
@@ -126,8 +132,12 @@ func Start(ctx context.Context, c Config) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	_, doc, err := readGenesis(genesis)
+	founded, doc, err := readGenesis(genesis)
 	if err != nil {
+		return nil, err
+	}
+	n.development = founded.Development
+	if err := allow(founded.Development, c.Dev, settings.Listen); err != nil {
 		return nil, err
 	}
 	db, err := dbm.NewDB("registry", "goleveldb", filepath.Join(c.Dir, dataDir))
@@ -193,6 +203,17 @@ func Start(ctx context.Context, c Config) (_ *Node, err error) {
 	n.keepPeers(settings.Peers)
 	n.kept.Go(n.keep)
 	return n, n.awake()
+}
+
+// allow keeps what is for development out of production, and the other way round.
+func allow(network, node bool, listen string) error {
+	switch host, _, _ := net.SplitHostPort(strings.TrimPrefix(listen, "tcp://")); {
+	case network && !node:
+		return fmt.Errorf("%s is of a network for development; production refuses it", genesisFile)
+	case node && listen != "" && host != "localhost" && !net.ParseIP(host).IsLoopback():
+		return fmt.Errorf("setting listen: a node for development listens on loopback addresses only, not %s", listen)
+	}
+	return nil
 }
 
 // keepPeers stays connected with the configured peers until the node closes.
@@ -349,7 +370,7 @@ func (n *Node) Network(nodes []string) (*ledger.Network, error) {
 	}
 	file := &ledger.Network{
 		Name: n.app.chain.Network, ChainID: n.app.chain.ChainID,
-		Height: lb.Height, Hash: hex.EncodeToString(lb.Hash()), Time: lb.Time.UTC(), Nodes: nodes,
+		Height: lb.Height, Hash: hex.EncodeToString(lb.Hash()), Time: lb.Time.UTC(), Nodes: nodes, Development: n.development,
 	}
 	for _, v := range lb.ValidatorSet.Validators {
 		key, ok := v.PubKey.(ed25519.PubKey)

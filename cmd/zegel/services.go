@@ -18,34 +18,13 @@ import (
 	"github.com/zegel-id/zegel/pkg/ledger"
 	"github.com/zegel-id/zegel/pkg/ledger/follow"
 	"github.com/zegel-id/zegel/pkg/web"
-	"github.com/zegel-id/zegel/registry"
 	"github.com/zegel-id/zegel/verifier"
 )
 
 type registryCmd struct {
+	nodeCmds
 	memberCmds
 	storeCmds
-	Start registryStartCmd `cmd:"" help:"Start the node in a directory and serve its read interface."`
-}
-
-type registryStartCmd struct {
-	Dir    string `help:"Directory of the node." required:"" type:"existingdir"`
-	Listen string `help:"Address of the read interface (/v1)." default:"127.0.0.1:8430"`
-}
-
-// Run runs a node until it is told to stop.
-func (c *registryStartCmd) Run(ctx context.Context, out *output) error {
-	log := slog.New(slog.NewJSONHandler(out.Stderr, nil))
-	node, err := registry.Open(ctx, registry.Config{Dir: c.Dir, Logger: log})
-	if err != nil {
-		return err
-	}
-	l, err := net.Listen("tcp", c.Listen)
-	if err != nil {
-		return errors.Join(err, node.Close())
-	}
-	err = web.Serve(ctx, l, web.Secure(node.Handler(), log), log)
-	return errors.Join(err, node.Close())
 }
 
 // configFlag is what every service's commands share.

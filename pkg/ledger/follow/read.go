@@ -1,6 +1,7 @@
 package follow
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -71,23 +72,9 @@ func (r *Reader) Read(ctx context.Context, keys ...ledger.Key) (*Answer, error) 
 }
 
 func (r *Reader) ask(ctx context.Context, n *node, keys []ledger.Key) (*Answer, error) {
-	b, err := n.proof(ctx, keys, r.cfg.Network.From())
-	switch {
-	case errors.Is(err, ledger.ErrMalformed):
-		return nil, fmt.Errorf("%w: %v", ledger.ErrUnproven, err)
-	case err != nil && ledger.Category(err) == "":
-		return nil, fmt.Errorf("%w: %v", ledger.ErrUnavailable, err)
-	case err != nil:
-		return nil, err
-	}
-	p, err := b.Verify(r.cfg.Network, r.cfg.Now(), r.maxAge)
+	p, b, err := r.prove(ctx, n, keys)
 	if err != nil {
 		return nil, err
-	}
-	for _, k := range keys {
-		if _, _, err := p.Value(k); err != nil {
-			return nil, err
-		}
 	}
 	a := &Answer{Proven: p, Node: n.base}
 	// The header names the hash of its validators, and a light block with others is malformed.
@@ -95,6 +82,70 @@ func (r *Reader) ask(ctx context.Context, n *node, keys []ledger.Key) (*Answer, 
 		a.Validators = append(a.Validators, ledger.NetworkValidator{PubKey: v.PubKey.Bytes(), Power: v.VotingPower})
 	}
 	return a, nil
+}
+
+// prove returns the values of keys and the bundle that proves them, checked from the network file.
+func (r *Reader) prove(ctx context.Context, n *node, keys []ledger.Key) (*ledger.Proven, *ledger.Bundle, error) {
+	b, err := n.proof(ctx, keys, r.cfg.Network.From())
+	switch {
+	case errors.Is(err, ledger.ErrMalformed):
+		return nil, nil, fmt.Errorf("%w: %v", ledger.ErrUnproven, err)
+	case err != nil && ledger.Category(err) == "":
+		return nil, nil, fmt.Errorf("%w: %v", ledger.ErrUnavailable, err)
+	case err != nil:
+		return nil, nil, err
+	}
+	p, err := b.Verify(r.cfg.Network, r.cfg.Now(), r.maxAge)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, k := range keys {
+		if _, _, err := p.Value(k); err != nil {
+			return nil, nil, err
+		}
+	}
+	return p, b, nil
+}
+
+// Newer returns a network file with a newer root, proven from the one there is, and the nodes that have the same header.
+// A node with another signed header is an attack, and there is no file then. Errors: [ledger.ErrUnproven],
+// [ledger.ErrExpired], [ledger.ErrUnavailable].
+func (r *Reader) Newer(ctx context.Context) (*ledger.Network, []string, error) {
+	var last error
+	for i, n := range r.nodes {
+		_, b, err := r.prove(ctx, n, []ledger.Key{ledger.KeyIndex()})
+		if err != nil {
+			if errors.Is(err, ledger.ErrExpired) {
+				return nil, nil, err
+			}
+			last = fmt.Errorf("node %s: %w", n.base, err)
+			continue
+		}
+		same := []string{n.base}
+		for j, other := range r.nodes {
+			if j == i {
+				continue
+			}
+			if _, err := other.changes(ctx, b.Block().Height-1, lagWait); err != nil {
+				continue
+			}
+			o, err := other.lightBlock(ctx, b.Block().Height)
+			if err != nil {
+				continue
+			}
+			if !bytes.Equal(o.Hash(), b.Block().Hash()) {
+				return nil, nil, fmt.Errorf("%w: nodes %s and %s give different headers at %d", ledger.ErrUnproven, n.base, other.base, o.Height)
+			}
+			same = append(same, other.base)
+		}
+		file, err := ledger.NetworkAt(r.cfg.Network.Name, b.Block(), r.cfg.Network.Nodes)
+		if err != nil {
+			return nil, nil, err
+		}
+		file.Development = r.cfg.Network.Development
+		return file, same, nil
+	}
+	return nil, nil, last
 }
 
 // Seen is what a node says about itself. Nothing of it is proven.

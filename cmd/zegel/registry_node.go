@@ -1,0 +1,494 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/zegel-id/zegel/pkg/fetch"
+	"github.com/zegel-id/zegel/pkg/ledger"
+	"github.com/zegel-id/zegel/pkg/ledger/follow"
+	"github.com/zegel-id/zegel/pkg/web"
+	"github.com/zegel-id/zegel/registry"
+)
+
+// nodeCmds found networks and run nodes.
+type nodeCmds struct {
+	Init    registryInitCmd    `cmd:"" group:"Run a node:" help:"Found a network for trying out: the directories of all members, on this machine."`
+	Keys    registryKeysCmd    `cmd:"" group:"Run a node:" help:"Make the keys of an organisation and its node, and the file that the others need."`
+	Found   registryFoundCmd   `cmd:"" group:"Run a node:" help:"Found a network from the files of all its members."`
+	Join    registryJoinCmd    `cmd:"" group:"Run a node:" help:"Make a node that follows a network, with or without a vote."`
+	Start   registryStartCmd   `cmd:"" group:"Run a node:" help:"Start a node and serve its read interface."`
+	Network registryNetworkCmd `cmd:"" group:"Run a node:" help:"Make a newer network file from an older one."`
+}
+
+// Files of an organisation's directory beside those of did create.
+const (
+	candidateFile = "candidate.json"
+	genesisName   = "genesis.json"
+	nodeDir       = "node"
+	nodeConfig    = "node.toml"
+)
+
+type registryKeysCmd struct {
+	Network  string `help:"Name of the network, as in did:zegel:NAME:…" required:"" placeholder:"NAME"`
+	Dir      string `help:"Directory of the organisation; it is made." required:"" type:"path"`
+	Name     string `help:"Name of the organisation." required:""`
+	Address  string `help:"Address at which other nodes reach this one." required:"" placeholder:"HOST:26656"`
+	URL      string `name:"url" help:"Base URL at which everybody reaches its read interface; /v1 hangs below it." required:""`
+	Listen   string `help:"Address to listen on for other nodes." default:"tcp://0.0.0.0:26656"`
+	HTTP     string `name:"http" help:"Address to listen on for the read interface." default:"127.0.0.1:8430"`
+	Issuer   string `help:"Address of the organisation's issuer, for its DID document." placeholder:"URL"`
+	Verifier string `help:"Address of the organisation's verifier, for its DID document." placeholder:"URL"`
+	Dev      bool   `help:"Keys for development, which production refuses; loopback addresses only."`
+	JSON     bool   `name:"json" help:"Print one JSON object."`
+}
+
+// Run makes the directory, or goes on where an earlier run was cut off.
+func (c *registryKeysCmd) Run(ctx context.Context, out *output) error {
+	candidate, err := c.make(ctx)
+	if err != nil {
+		return err
+	}
+	id, err := candidate.DID(c.Network)
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(c.Dir, candidateFile)
+	if c.JSON {
+		return printJSON(out.Stdout, map[string]any{"dir": c.Dir, "candidate": file, "did": id, "node": candidate.Peer()})
+	}
+	fmt.Fprintf(out.Stdout, `Made %s, with the keys of %s (%s) and of its node.
+
+Next:
+1. Move %s to a safe place that is not connected, such as a printed copy in a vault. It is needed only when the other keys are lost.
+2. Give %s to the other members. It holds nothing secret, but they must know that it is from you: compare this fingerprint on the telephone.
+   %s
+3. With the files of all members, everyone runs: zegel registry found --network %s --dir %s FILE...
+   In a network that exists, a member proposes: zegel registry propose admit %s
+   and the node follows with: zegel registry join --dir %s --genesis FILE --peers ...
+`, c.Dir, candidate.Name, id, filepath.Join(c.Dir, createdRecovery), file, fingerprintOf(candidate), c.Network, c.Dir, candidateFile, c.Dir)
+	return nil
+}
+
+func fingerprintOf(c *registry.Candidate) string {
+	raw, err := c.Encode()
+	if err != nil {
+		return ""
+	}
+	return fingerprint(raw)
+}
+
+// fingerprint is SHA-256 in groups that people can read to each other.
+func fingerprint(raw []byte) string {
+	text := fmt.Sprintf("%x", sha256.Sum256(raw))
+	var groups []string
+	for part := range slices.Chunk([]byte(text), 8) {
+		groups = append(groups, string(part))
+	}
+	return strings.Join(groups, " ")
+}
+
+func (c *registryKeysCmd) make(ctx context.Context) (*registry.Candidate, error) {
+	if c.Dev {
+		u, err := url.Parse(c.URL)
+		if err != nil || !loopback(u.Hostname()) {
+			return nil, &usageError{fmt.Sprintf("--dev is for loopback addresses only, not --url %s", c.URL)}
+		}
+	}
+	made := &didCreateCmd{Out: c.Dir, Issuer: c.Issuer, Verifier: c.Verifier}
+	made.Dev = c.Dev
+	record, err := readRecord(filepath.Join(c.Dir, createdRecord))
+	if _, missing := os.Stat(filepath.Join(c.Dir, createdRecord)); errors.Is(missing, fs.ErrNotExist) {
+		// No network file yet: it comes with the genesis.
+		record, err = made.write(ctx, &reading{network: &ledger.Network{Name: c.Network, Nodes: []string{}}})
+	}
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(c.Dir, candidateFile)
+	if data, err := os.ReadFile(path); err == nil {
+		return registry.ParseCandidate(data)
+	}
+	node := filepath.Join(c.Dir, nodeDir)
+	if _, err := registry.NewDir(node); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	keys, err := registry.LoadKeys(node)
+	if err != nil {
+		return nil, err
+	}
+	if err := registry.Configure(node, registry.Settings{Name: c.Name, Listen: c.Listen, HTTP: c.HTTP}); err != nil {
+		return nil, &usageError{err.Error()}
+	}
+	candidate := &registry.Candidate{
+		Name: c.Name, Record: *record, Validator: keys.Validator, NodeID: keys.NodeID, Address: c.Address, URL: strings.TrimRight(c.URL, "/"),
+		Made: time.Now().UTC().Truncate(time.Second), Development: c.Dev,
+	}
+	raw, err := candidate.Encode()
+	if err != nil {
+		return nil, &usageError{err.Error()}
+	}
+	return candidate, write(path, raw)
+}
+
+func loopback(host string) bool { return host == "localhost" || net.ParseIP(host).IsLoopback() }
+
+type registryFoundCmd struct {
+	Network    string   `help:"Name of the network." required:"" placeholder:"NAME"`
+	Dir        string   `help:"Directory that keys made." required:"" type:"existingdir"`
+	Candidates []string `arg:"" help:"The files of all members, one's own too." type:"existingfile" placeholder:"FILE"`
+	JSON       bool     `name:"json" help:"Print one JSON object."`
+}
+
+// Run computes the genesis and completes the node.
+func (c *registryFoundCmd) Run(out *output) error {
+	var all []registry.Candidate
+	for _, path := range c.Candidates {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		candidate, err := registry.ParseCandidate(data)
+		if err != nil {
+			return &usageError{fmt.Sprintf("%s: %v", path, err)}
+		}
+		all = append(all, *candidate)
+	}
+	genesis, network, err := found(c.Network, all)
+	if err != nil {
+		return &usageError{err.Error()}
+	}
+	if err := complete(c.Dir, genesis, network, all); err != nil {
+		return err
+	}
+	config := filepath.Join(c.Dir, nodeDir, nodeConfig)
+	if c.JSON {
+		return printJSON(out.Stdout, map[string]any{
+			"network": filepath.Join(c.Dir, createdNetwork), "genesis": filepath.Join(c.Dir, genesisName), "genesis_sha256": fmt.Sprintf("%x", sha256.Sum256(genesis)), "config": config,
+		})
+	}
+	fmt.Fprintf(out.Stdout, `Founded the network %q with %d members.
+
+Next:
+1. Compare the fingerprint of the genesis with every other member, on the telephone. It must be the same everywhere:
+   %s
+2. Start the node: zegel registry start --config %s
+   Blocks come as soon as more than two thirds of the nodes are there.
+3. Give %s to everyone who runs a wallet or a service. It is the only root of their trust.
+`, c.Network, len(all), fingerprint(genesis), config, filepath.Join(c.Dir, createdNetwork))
+	return nil
+}
+
+func found(name string, all []registry.Candidate) (genesis []byte, network *ledger.Network, err error) {
+	g, err := registry.Found(name, all)
+	if err != nil {
+		return nil, nil, err
+	}
+	if genesis, err = g.File(); err != nil {
+		return nil, nil, err
+	}
+	var nodes []string
+	for _, c := range all {
+		nodes = append(nodes, c.URL)
+	}
+	slices.Sort(nodes)
+	network, err = g.NetworkFile(nodes)
+	return genesis, network, err
+}
+
+// complete makes the node in an organisation's directory one of the network, connected with the nodes of all others.
+func complete(dir string, genesis []byte, network *ledger.Network, all []registry.Candidate) error {
+	node := filepath.Join(dir, nodeDir)
+	keys, err := registry.LoadKeys(node)
+	if err != nil {
+		return err
+	}
+	settings, err := registry.LoadSettings(filepath.Join(node, nodeConfig))
+	if err != nil {
+		return err
+	}
+	settings.Peers = nil
+	own := false
+	for _, c := range all {
+		if c.NodeID == keys.NodeID {
+			own = true
+		} else {
+			settings.Peers = append(settings.Peers, c.Peer())
+		}
+	}
+	if !own {
+		return &usageError{fmt.Sprintf("none of the files is that of the node in %s; add %s", dir, filepath.Join(dir, candidateFile))}
+	}
+	slices.Sort(settings.Peers)
+	if err := registry.Complete(node, genesis, *settings); err != nil {
+		return err
+	}
+	if err := write(filepath.Join(dir, genesisName), genesis); err != nil {
+		return err
+	}
+	return write(filepath.Join(dir, createdNetwork), network.Encode())
+}
+
+type registryInitCmd struct {
+	Network  string   `help:"Name of the network." required:"" placeholder:"NAME"`
+	Members  int      `help:"How many members." required:"" placeholder:"M"`
+	Dir      string   `help:"Directory; each member gets one in it." default:"registry" type:"path"`
+	Name     []string `help:"Name of a member; once for each." sep:"none"`
+	Host     []string `help:"Host name of a member's node; once for each. Without: all on this machine, for development." sep:"none"`
+	BasePort int      `help:"First port on this machine; each node takes two." default:"26656"`
+	JSON     bool     `name:"json" help:"Print one JSON object."`
+}
+
+// Run makes every member's directory.
+func (c *registryInitCmd) Run(ctx context.Context, out *output) error {
+	switch {
+	case c.Members < 1 || c.Members > 21:
+		return &usageError{fmt.Sprintf("--members %d: a network has 1 to 21", c.Members)}
+	case len(c.Name) != 0 && len(c.Name) != c.Members, len(c.Host) != 0 && len(c.Host) != c.Members:
+		return &usageError{"--name and --host are given once for each member, or not at all"}
+	case c.BasePort < 1 || c.BasePort+2*c.Members > 65535:
+		return &usageError{fmt.Sprintf("--base-port %d", c.BasePort)}
+	}
+	var all []registry.Candidate
+	var dirs []string
+	for i := range c.Members {
+		k := registryKeysCmd{
+			Network: c.Network, Dir: filepath.Join(c.Dir, fmt.Sprintf("member-%d", i+1)), Name: fmt.Sprintf("Gemeente Voorbeeld %d", i+1),
+			Address: fmt.Sprintf("127.0.0.1:%d", c.BasePort+2*i), HTTP: fmt.Sprintf("127.0.0.1:%d", c.BasePort+2*i+1), Dev: len(c.Host) == 0,
+		}
+		k.Listen, k.URL = "tcp://"+k.Address, "http://"+k.HTTP
+		if len(c.Name) > 0 {
+			k.Name = c.Name[i]
+		}
+		if len(c.Host) > 0 {
+			k.Address, k.URL = net.JoinHostPort(c.Host[i], "26656"), "https://"+c.Host[i]
+			k.Listen, k.HTTP = "tcp://0.0.0.0:26656", "127.0.0.1:8430"
+		}
+		if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+			return err
+		}
+		candidate, err := k.make(ctx)
+		if err != nil {
+			return err
+		}
+		all, dirs = append(all, *candidate), append(dirs, k.Dir)
+	}
+	genesis, network, err := found(c.Network, all)
+	if err != nil {
+		return &usageError{err.Error()}
+	}
+	for _, dir := range dirs {
+		if err := complete(dir, genesis, network, all); err != nil {
+			return err
+		}
+	}
+	file := filepath.Join(c.Dir, createdNetwork)
+	if err := write(file, network.Encode()); err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(out.Stdout, map[string]any{"network": file, "members": dirs, "genesis_sha256": fmt.Sprintf("%x", sha256.Sum256(genesis))})
+	}
+	c.explain(out.Stdout, file, dirs)
+	return nil
+}
+
+func (c *registryInitCmd) explain(w io.Writer, file string, dirs []string) {
+	dev := ""
+	fmt.Fprintf(w, "Founded the network %q with %d members. Network file for wallets and services: %s\n\n", c.Network, c.Members, file)
+	if len(c.Host) == 0 {
+		dev = " --dev"
+		fmt.Fprintf(w, "It is for development: all nodes are on this machine, and production refuses its keys.\n\nStart each node:\n")
+	} else {
+		fmt.Fprintf(w, "All keys were made on this machine, so whoever has it could act for every member. For real use each member makes its own\nwith zegel registry keys, and all of them run zegel registry found.\n\n"+
+			"Give each member its directory over a safe way, and remove it here. The recovery key in it goes to a safe place that is\nnot connected. Each member puts a proxy with TLS before its read interface and starts its node:\n")
+	}
+	for _, dir := range dirs {
+		fmt.Fprintf(w, "  zegel registry start --config %s%s\n", filepath.Join(dir, nodeDir, nodeConfig), dev)
+	}
+	fmt.Fprintf(w, "\nA member reads and decides with its directory:\n  zegel registry members --dir %s%s\n", dirs[0], dev)
+}
+
+type registryJoinCmd struct {
+	Dir       string   `help:"Directory that keys made, or a new one for a node without an organisation." required:"" type:"path"`
+	Genesis   string   `help:"Genesis file of the network, as its members have it." required:"" type:"existingfile" placeholder:"FILE"`
+	Peers     []string `help:"Nodes to stay connected with, as ID@HOST:PORT, with commas or repeated." required:"" placeholder:"ID@HOST:PORT"`
+	StateSync []string `help:"Nodes (base URLs) that vouch for a snapshot to start from. Without: read all blocks." placeholder:"URL" sep:"none"`
+	Name      string   `help:"Name that other nodes show."`
+	Listen    string   `help:"Address to listen on for other nodes."`
+	HTTP      string   `name:"http" help:"Address to listen on for the read interface."`
+	JSON      bool     `name:"json" help:"Print one JSON object."`
+}
+
+// Run completes the node.
+func (c *registryJoinCmd) Run(out *output) error {
+	genesis, err := os.ReadFile(c.Genesis)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+		return err
+	}
+	node := filepath.Join(c.Dir, nodeDir)
+	if _, err := registry.NewDir(node); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	settings, err := registry.LoadSettings(filepath.Join(node, nodeConfig))
+	if errors.Is(err, fs.ErrNotExist) {
+		settings, err = &registry.Settings{}, nil
+	}
+	if err != nil {
+		return err
+	}
+	settings.Peers, settings.StateSync = c.Peers, c.StateSync
+	for given, into := range map[string]*string{c.Name: &settings.Name, c.Listen: &settings.Listen, c.HTTP: &settings.HTTP} {
+		if given != "" {
+			*into = given
+		}
+	}
+	if err := registry.Complete(node, genesis, *settings); err != nil {
+		return err
+	}
+	if err := write(filepath.Join(c.Dir, genesisName), genesis); err != nil {
+		return err
+	}
+	config := filepath.Join(node, nodeConfig)
+	if c.JSON {
+		return printJSON(out.Stdout, map[string]any{"config": config, "genesis_sha256": fmt.Sprintf("%x", sha256.Sum256(genesis))})
+	}
+	fmt.Fprintf(out.Stdout, "The node follows the network once it is started: zegel registry start --config %s\nCompare the fingerprint of the genesis with a member:\n  %s\n", config, fingerprint(genesis))
+	if _, err := os.Stat(filepath.Join(c.Dir, candidateFile)); err == nil {
+		fmt.Fprintf(out.Stdout, "It has no vote yet. A member proposes: zegel registry propose admit %s\n", candidateFile)
+	}
+	return nil
+}
+
+type registryStartCmd struct {
+	Config string `help:"Configuration file of the node (node.toml)." type:"existingfile" placeholder:"FILE" xor:"where" required:""`
+	Dir    string `help:"Directory of the node, or of the organisation that has it." type:"existingdir" xor:"where" required:""`
+	Listen string `help:"Address of the read interface instead of the one in the configuration." placeholder:"HOST:PORT"`
+	Dev    bool   `help:"Allow a network for development, on loopback addresses only."`
+
+	WhileStdin bool `hidden:"" help:"Stop when standard input closes: the program that started this one has ended."`
+}
+
+// Run runs a node until it is told to stop. It answers at once, and says when it can prove its state.
+func (c *registryStartCmd) Run(ctx context.Context, out *output) error {
+	config := c.Config
+	if config == "" {
+		config = filepath.Join(c.Dir, nodeConfig)
+		if _, err := os.Stat(config); errors.Is(err, fs.ErrNotExist) {
+			config = filepath.Join(c.Dir, nodeDir, nodeConfig)
+		}
+	}
+	if filepath.Base(config) != nodeConfig {
+		return &usageError{fmt.Sprintf("--config %s: the file is %s, in the directory of its node", config, nodeConfig)}
+	}
+	settings, err := registry.LoadSettings(config)
+	if err != nil {
+		return err
+	}
+	if c.Listen == "" {
+		c.Listen = settings.HTTP
+	}
+	if host, _, err := net.SplitHostPort(c.Listen); c.Dev && (err != nil || !loopback(host)) {
+		return fmt.Errorf("setting http: --dev is for loopback addresses only, not %s", c.Listen)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	if c.WhileStdin {
+		go func() {
+			_, _ = io.Copy(io.Discard, out.Stdin)
+			stop()
+		}()
+	}
+	log := slog.New(slog.NewJSONHandler(out.Stderr, nil))
+	node, err := registry.Start(ctx, registry.Config{Dir: filepath.Dir(config), Logger: log, Dev: c.Dev})
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return errors.Join(err, node.Close())
+	}
+	go func() {
+		if node.Ready(ctx) == nil {
+			_ = printReady(out.Stdout, "http://"+l.Addr().String())
+		}
+	}()
+	err = web.Serve(ctx, l, web.Secure(node.Handler(), log), log)
+	return errors.Join(err, node.Close())
+}
+
+// printReady writes the line that programs wait for.
+func printReady(w io.Writer, base string) error {
+	if _, err := io.WriteString(w, "ready "); err != nil {
+		return err
+	}
+	return printJSON(w, map[string]string{"registry": base})
+}
+
+type registryNetworkCmd struct {
+	Network string   `help:"Network file that is trusted." required:"" type:"existingfile" placeholder:"FILE"`
+	Node    []string `help:"Node to ask besides those of the file; may be repeated." placeholder:"URL" sep:"none"`
+	Out     string   `help:"Where to write the new file. Default: standard output." type:"path" placeholder:"FILE"`
+	Dev     bool     `help:"Development: plain http on loopback addresses."`
+	JSON    bool     `name:"json" help:"Print one JSON object, and the file only with --out."`
+}
+
+// Run makes the new file.
+func (c *registryNetworkCmd) Run(ctx context.Context, out *output) error {
+	data, err := os.ReadFile(c.Network)
+	if err != nil {
+		return err
+	}
+	old, err := ledger.ParseNetwork(data)
+	if err != nil {
+		return &usageError{fmt.Sprintf("%s: %v", c.Network, err)}
+	}
+	if old.Development && !c.Dev {
+		return &usageError{c.Network + " is of a development network; that takes --dev"}
+	}
+	for _, n := range c.Node {
+		if n = strings.TrimRight(n, "/"); !slices.Contains(old.Nodes, n) {
+			old.Nodes = append(old.Nodes, n)
+		}
+	}
+	reader, err := follow.NewReader(follow.Config{Network: old, Fetch: &fetch.Client{Loopback: c.Dev, Private: true}, Now: time.Now}, 0)
+	if err != nil {
+		return &usageError{err.Error()}
+	}
+	file, same, err := reader.Newer(ctx)
+	switch {
+	case errors.Is(err, ledger.ErrExpired):
+		return &memberFailure{category: ledger.Category(err), text: err.Error(), hint: "nothing leads from this file to today any more; get a new one from a member that you trust, by hand"}
+	case err != nil:
+		return &memberFailure{category: ledger.Category(err), text: err.Error()}
+	}
+	if c.Out == "" && !c.JSON {
+		_, err := out.Stdout.Write(file.Encode())
+		return err
+	}
+	if c.Out != "" {
+		if err := write(c.Out, file.Encode()); err != nil {
+			return err
+		}
+	}
+	if c.JSON {
+		return printJSON(out.Stdout, map[string]any{"height": file.Height, "hash": file.Hash, "time": file.Time, "nodes_with_this_header": same, "out": c.Out})
+	}
+	fmt.Fprintf(out.Stdout, "Wrote %s: its root is block %d of %s, which %d of %d nodes have.\n", c.Out, file.Height, file.Time.Format(time.RFC3339), len(same), len(old.Nodes))
+	return nil
+}
