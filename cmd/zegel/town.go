@@ -13,6 +13,7 @@ import (
 type townCmd struct {
 	Dir          string   `help:"Directory of the town; it is made if missing. Default: ./town" placeholder:"DIR" type:"path"`
 	Port         int      `help:"Port on localhost; kept with the town. Default: 8420" placeholder:"N"`
+	Validators   int      `help:"Nodes that run the registry together, as processes of their own; kept with the town. Default: 1" placeholder:"1|4"`
 	TrustAnchors []string `name:"trust-anchor" help:"PEM file with anchors of foreign parties to accept; may be repeated." placeholder:"FILE" sep:"none" type:"existingfile"`
 	Once         bool     `help:"Run the journeys issue, prove and revoke with a headless wallet, print each step, and stop."`
 	Verbose      bool     `help:"Write the services' logs to standard error."`
@@ -23,7 +24,10 @@ func (c *townCmd) Run(ctx context.Context, out *output) error {
 	if c.Port < 0 || c.Port > 65535 {
 		return &usageError{fmt.Sprintf("--port %d is not a port", c.Port)}
 	}
-	opts := town.Options{Dir: c.Dir, Port: c.Port, TrustAnchors: c.TrustAnchors}
+	if c.Validators < 0 || c.Validators > 4 {
+		return &usageError{fmt.Sprintf("--validators %d: a town has 1 to 4", c.Validators)}
+	}
+	opts := town.Options{Dir: c.Dir, Port: c.Port, Validators: c.Validators, TrustAnchors: c.TrustAnchors}
 	if c.Verbose {
 		opts.Logger = slog.New(slog.NewTextHandler(out.Stderr, nil))
 	}

@@ -48,6 +48,10 @@ type papers struct {
 	origin string
 	made   time.Time // when the town was founded; everything dated follows from it
 
+	validators int
+	listen     int // port for other nodes, if there are any
+	neighbours []*neighbour
+
 	registryKey ed25519.PrivateKey
 	record      ledger.DIDRecord
 	did         did.DID
@@ -65,10 +69,16 @@ type founding struct {
 	Origin string    `json:"origin"`
 	Made   time.Time `json:"made"`
 	Record []byte    `json:"record"` // CBOR of the first DID record
+
+	Validators int          `json:"validators"`
+	Listen     int          `json:"listen,omitempty"`
+	Neighbours []*neighbour `json:"neighbours,omitempty"`
 }
 
-func openPapers(dir, origin string, now time.Time) (*papers, error) {
-	p := &papers{dir: dir, origin: origin}
+// openPapers reads the papers of a town, or makes them for a new one with this many validators; 0 is as many as it has,
+// or one.
+func openPapers(dir, origin string, validators int, now time.Time) (*papers, error) {
+	p := &papers{dir: dir, origin: origin, validators: max(1, validators)}
 	data, err := os.ReadFile(p.path("town.json"))
 	if errors.Is(err, os.ErrNotExist) {
 		if err := p.found(now.UTC().Truncate(time.Second)); err != nil {
@@ -86,11 +96,22 @@ func openPapers(dir, origin string, now time.Time) (*papers, error) {
 	if f.Origin != origin {
 		return nil, fmt.Errorf("the town in %q was founded at %s", dir, f.Origin)
 	}
-	p.made = f.Made
+	if f.Validators = max(1, f.Validators); validators != 0 && validators != f.Validators {
+		return nil, fmt.Errorf("the town in %q was founded with %d validators; choose another --dir for %d", dir, f.Validators, validators)
+	}
+	p.made, p.validators, p.listen, p.neighbours = f.Made, f.Validators, f.Listen, f.Neighbours
+	for i, n := range p.neighbours {
+		if err := n.load(p, i); err != nil {
+			return nil, fmt.Errorf("town.json: %s: %w", n.Name, err)
+		}
+	}
 	if err := ledger.Decode(f.Record, &p.record); err != nil {
 		return nil, fmt.Errorf("town.json: record: %v", err)
 	}
 	if p.did, err = ledger.NewDID(networkName, &p.record); err != nil {
+		return nil, err
+	}
+	if err := writeMember(dir, p.path("network.json"), p.did); err != nil {
 		return nil, err
 	}
 	key, err := office.LoadKey(p.path("registry-key.pem"), true)
@@ -186,7 +207,16 @@ func (p *papers) found(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	data, err := json.MarshalIndent(founding{Origin: p.origin, Made: now, Record: record}, "", "  ")
+	f := founding{Origin: p.origin, Made: now, Record: record, Validators: p.validators}
+	if p.validators > 1 {
+		if f.Listen, err = freePort(); err != nil {
+			return err
+		}
+		if f.Neighbours, err = p.foundNeighbours(p.validators); err != nil {
+			return err
+		}
+	}
+	data, err := json.MarshalIndent(f, "", "  ")
 	if err != nil {
 		return err
 	}
@@ -256,15 +286,21 @@ func (p *papers) genesis() registry.Genesis {
 		Network: networkName,
 		ChainID: p.chainID(),
 		Members: []registry.Founder{{Name: tenantName, Record: p.record}},
-		Anchors: []ledger.Anchor{{
-			ID:          "voorbeeldstad-1",
-			Certificate: p.anchor.Raw,
-			Uses:        []trust.Use{trust.Issue, trust.Ask},
-			Types:       []string{personType},
-			From:        p.anchor.NotBefore.Unix(),
-			Until:       p.anchor.NotAfter.Unix(),
-		}},
+		Anchors: p.anchors(),
+
+		Development: true,
 	}
+}
+
+func (p *papers) anchors() []ledger.Anchor {
+	return []ledger.Anchor{{
+		ID:          "voorbeeldstad-1",
+		Certificate: p.anchor.Raw,
+		Uses:        []trust.Use{trust.Issue, trust.Ask},
+		Types:       []string{personType},
+		From:        p.anchor.NotBefore.Unix(),
+		Until:       p.anchor.NotAfter.Unix(),
+	}}
 }
 
 // accreditations are what the municipality grants itself: issuing personal data, and the questions of its counter.

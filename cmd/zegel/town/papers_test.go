@@ -18,11 +18,11 @@ var noon = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 // TestPapers reads the papers of a new town as the town will need them later.
 func TestPapers(t *testing.T) {
 	dir := t.TempDir()
-	p, err := openPapers(dir, "http://localhost:8420", noon)
+	p, err := openPapers(dir, "http://localhost:8420", 0, noon)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := openPapers(dir, "http://localhost:8420", noon.AddDate(0, 1, 0))
+	again, err := openPapers(dir, "http://localhost:8420", 0, noon.AddDate(0, 1, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestPapers(t *testing.T) {
 			t.Errorf("%s has mode %v (%v), want 0600", e.Name(), info.Mode(), err)
 		}
 	}
-	if _, err := openPapers(dir, "http://localhost:9999", noon); err == nil || !strings.Contains(err.Error(), "8420") {
+	if _, err := openPapers(dir, "http://localhost:9999", 0, noon); err == nil || !strings.Contains(err.Error(), "8420") {
 		t.Errorf("another origin: %v", err)
 	}
 }
@@ -58,14 +58,14 @@ func TestPapers(t *testing.T) {
 // TestPapersCutOff leaves a first start before its last file; the next start must begin anew and not mix papers.
 func TestPapersCutOff(t *testing.T) {
 	dir := t.TempDir()
-	first, err := openPapers(dir, "http://localhost:8420", noon)
+	first, err := openPapers(dir, "http://localhost:8420", 0, noon)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Remove(filepath.Join(dir, "town.json")); err != nil {
 		t.Fatal(err)
 	}
-	second, err := openPapers(dir, "http://localhost:8420", noon)
+	second, err := openPapers(dir, "http://localhost:8420", 0, noon)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,6 @@
-// Package town runs a small municipality in one process on one loopback origin: a registry with one validator, an
-// issuer, a verifier and sample inhabitants, all of them the real parts.
+// Package town runs a small municipality in one process on one loopback origin: a registry, an issuer, a verifier and
+// sample inhabitants, all of them the real parts. The registry has one validator, or more that other municipalities run,
+// as processes of their own.
 //
 // Start with [Open]. It is for trying and testing: its keys are marked for development and its wallet proofs end in
 // its own network file.
@@ -39,6 +40,8 @@ const DefaultPort = 8420
 type Options struct {
 	Dir          string
 	Port         int      // 0: the port that the directory remembers, else [DefaultPort]; -1: a free one
+	Validators   int      // of the registry, 1 to 4; 0: as many as the directory was founded with, else 1
+	Program      string   // runs the other nodes: zegel; empty: this program
 	TrustAnchors []string // PEM files with anchors of foreign parties
 	Logger       *slog.Logger
 	Now          func() time.Time // default time.Now
@@ -61,12 +64,13 @@ type Ready struct {
 type Town struct {
 	Ready Ready
 
-	opts     Options
-	papers   *papers
-	node     *registry.Node
-	follower *follow.Client
-	issuer   *issuer.Issuer
-	verifier *verifier.Verifier
+	opts      Options
+	papers    *papers
+	node      *registry.Node
+	processes []*process
+	follower  *follow.Client
+	issuer    *issuer.Issuer
+	verifier  *verifier.Verifier
 
 	handler atomic.Pointer[http.ServeMux]
 	stop    context.CancelFunc
@@ -81,6 +85,9 @@ func Open(ctx context.Context, opts Options) (_ *Town, err error) {
 	}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.Validators < 0 || opts.Validators > 1+len(neighbourNames) {
+		return nil, fmt.Errorf("a town has 1 to %d validators, not %d", 1+len(neighbourNames), opts.Validators)
 	}
 	if opts.Dir, err = filepath.Abs(opts.Dir); err != nil {
 		return nil, err
@@ -109,7 +116,7 @@ func Open(ctx context.Context, opts Options) (_ *Town, err error) {
 	}()
 
 	origin := fmt.Sprintf("http://localhost:%d", listener.Addr().(*net.TCPAddr).Port)
-	if t.papers, err = openPapers(opts.Dir, origin, opts.Now()); err != nil {
+	if t.papers, err = openPapers(opts.Dir, origin, opts.Validators, opts.Now()); err != nil {
 		return nil, err
 	}
 	if err := t.openRegistry(ctx, origin); err != nil {
@@ -133,14 +140,7 @@ func (t *Town) mount(routes map[string]http.Handler) {
 }
 
 func (t *Town) openRegistry(ctx context.Context, origin string) error {
-	dir := filepath.Join(t.opts.Dir, "registry")
-	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
-		if err := registry.Init(dir, t.papers.genesis()); err != nil {
-			return err
-		}
-	}
-	var err error
-	if t.node, err = registry.Open(ctx, registry.Config{Dir: dir, Logger: t.opts.Logger}); err != nil {
+	if err := t.openNodes(ctx, filepath.Join(t.opts.Dir, "registry")); err != nil {
 		return err
 	}
 	base := origin + "/registry"
@@ -172,11 +172,14 @@ func (t *Town) network(base string) (*ledger.Network, error) {
 	if !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	network, err := t.node.Network([]string{base})
+	nodes := []string{base}
+	for _, n := range t.papers.neighbours {
+		nodes = append(nodes, n.url())
+	}
+	network, err := t.node.Network(nodes)
 	if err != nil {
 		return nil, err
 	}
-	network.Development = true
 	return network, writeFile(path, network.Encode())
 }
 
@@ -202,24 +205,23 @@ func (t *Town) accredit(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := t.submit(ctx, ledger.Tx{Kind: ledger.Accredit, Accredit: stored}); err != nil {
+		if err := t.decide(ctx, stored); err != nil {
 			return fmt.Errorf("accreditation %q: %w", a.ID, err)
 		}
 	}
 	return nil
 }
 
-// submit signs a transaction with the municipality's registry key and waits until it counts.
-func (t *Town) submit(ctx context.Context, tx ledger.Tx) error {
-	who := follow.Writer{DID: t.papers.did, KeyID: registryKeyID, Key: t.papers.registryKey}
+// submit signs a transaction, waits until it counts, and returns its name.
+func (t *Town) submit(ctx context.Context, who follow.Writer, tx ledger.Tx) ([]byte, error) {
 	result, err := t.follower.Send(ctx, who, tx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if result.Code != ledger.OK {
-		return fmt.Errorf("registry refused with code %d: %s", result.Code, result.Log)
+		return nil, fmt.Errorf("registry refused with code %d: %s", result.Code, result.Log)
 	}
-	return nil
+	return result.Hash, nil
 }
 
 func (t *Town) openServices(ctx context.Context, origin string) error {
@@ -286,6 +288,10 @@ func (t *Town) Close() error {
 		errs = append(errs, t.node.Close())
 		t.node = nil
 	}
+	for _, p := range t.processes {
+		errs = append(errs, p.close())
+	}
+	t.processes = nil
 	return errors.Join(errs...)
 }
 
