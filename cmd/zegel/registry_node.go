@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zegel-id/zegel/pkg/did"
 	"github.com/zegel-id/zegel/pkg/fetch"
 	"github.com/zegel-id/zegel/pkg/ledger"
 	"github.com/zegel-id/zegel/pkg/ledger/follow"
@@ -107,15 +108,28 @@ func (c *registryKeysCmd) make(ctx context.Context) (*registry.Candidate, error)
 			return nil, &usageError{fmt.Sprintf("--dev is for loopback addresses only, not --url %s", c.URL)}
 		}
 	}
+	if _, err := did.Zegel(c.Network, "a"); err != nil {
+		return nil, &usageError{fmt.Sprintf("--network %q: %v", c.Network, err)}
+	}
 	made := &didCreateCmd{Out: c.Dir, Issuer: c.Issuer, Verifier: c.Verifier}
 	made.Dev = c.Dev
-	record, err := readRecord(filepath.Join(c.Dir, createdRecord))
-	if _, missing := os.Stat(filepath.Join(c.Dir, createdRecord)); errors.Is(missing, fs.ErrNotExist) {
+	var record *ledger.DIDRecord
+	var err error
+	if made.holds(memberFileName) && made.holds(createdRecord) { // of an earlier run
+		record, err = readRecord(filepath.Join(c.Dir, createdRecord))
+	} else {
 		// No network file yet: it comes with the genesis.
 		record, err = made.write(ctx, &reading{network: &ledger.Network{Name: c.Network, Nodes: []string{}}})
 	}
 	if err != nil {
 		return nil, err
+	}
+	id, err := ledger.NewDID(c.Network, record)
+	if err != nil {
+		return nil, err
+	}
+	if member, err := loadMemberFile(c.Dir); err != nil || member.DID != string(id) {
+		return nil, &usageError{fmt.Sprintf("%s holds the keys of %s, which is of another network", c.Dir, member.DID)}
 	}
 	path := filepath.Join(c.Dir, candidateFile)
 	if data, err := os.ReadFile(path); err == nil {
