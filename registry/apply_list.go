@@ -97,7 +97,13 @@ func place(bits int, index uint64) (at uint64, shift int, mask byte) {
 }
 
 // chunk returns a copy of one chunk.
-func (o *overlay) chunk(list ledger.Key, n int) []byte { return readChunk(o.value(chunkKey(list, n))) }
+func (o *overlay) chunk(list ledger.Key, n int) []byte {
+	stored, err := chunkIn(o, list, n)
+	if err != nil {
+		o.fail(err)
+	}
+	return readChunk(stored)
+}
 
 func readChunk(stored []byte) []byte {
 	chunk := make([]byte, ledger.ChunkSize)
@@ -113,14 +119,17 @@ func chunkHashes(from view, list ledger.Key, m *ledger.ListMeta, cache *hashCach
 		return known, nil
 	}
 	hashes := make([][]byte, m.Chunks())
-	for i := range hashes {
-		stored, err := from.get(chunkKey(list, i))
+	for p := range pages(len(hashes)) {
+		page, err := from.get(pageKey(list, p))
 		if err != nil {
 			return nil, err
 		}
-		hashes[i] = emptyChunk
-		if stored != nil {
-			hashes[i] = ledger.ChunkHash(stored)
+		for i := p * pageChunks; i < min((p+1)*pageChunks, len(hashes)); i++ {
+			hashes[i] = emptyChunk
+			if len(page) >= ledger.ChunkSize {
+				hashes[i] = ledger.ChunkHash(page[:ledger.ChunkSize])
+				page = page[ledger.ChunkSize:]
+			}
 		}
 	}
 	cache.put(m.Root, hashes)

@@ -27,9 +27,9 @@ func retireList(o *overlay, t *transaction, b *block) *refusal {
 	if b.seconds() < m.Expiry {
 		return refuse(ledger.Policy, "list %q expires at %d, it is %d", uri, m.Expiry, b.seconds())
 	}
-	for i := range m.Chunks() {
-		if chunk := chunkKey(key, i); o.value(chunk) != nil {
-			o.remove(chunk)
+	for p := range pages(m.Chunks()) {
+		if page := pageKey(key, p); o.value(page) != nil {
+			o.remove(page)
 		}
 	}
 	x := o.index()

@@ -78,7 +78,7 @@ func (n *Node) getChunks(w http.ResponseWriter, r *http.Request) {
 	}
 	raw := make([]byte, 0, len(want)*ledger.ChunkSize)
 	for _, c := range want {
-		stored, err := s.get(chunkKey(key, c))
+		stored, err := chunkIn(s, key, c)
 		if err != nil {
 			n.fail(w, err)
 			return

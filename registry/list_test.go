@@ -43,7 +43,7 @@ func TestListsWithinBlock(t *testing.T) {
 				o.load(key, &meta)
 				var data []byte
 				for n := range meta.Chunks() {
-					data = append(data, readChunk(o.value(chunkKey(key, n)))...)
+					data = append(data, o.chunk(key, n)...)
 				}
 				if !bytes.Equal(meta.Root, ledger.ListRoot(data)) {
 					t.Fatalf("change %d: root %x, the list has %x", i, meta.Root, ledger.ListRoot(data))

@@ -17,9 +17,9 @@ type openList struct {
 	key    ledger.Key
 	meta   ledger.ListMeta // Root and Height are those of the last settling
 	height int64           // of the last change
-	chunks [][]byte        // nil: not read yet
-	own    []bool          // changed since the last settling, and not shared with anybody
-	dirty  bool
+	pages  [][]byte        // nil: not read yet
+	own    []bool          // pages that changed since the last settling, and that nobody else has
+	dirty  []bool          // chunks that changed since then
 	hashes *hashCache
 	from   *overlay
 }
@@ -45,7 +45,8 @@ func (o *overlay) list(uri string, hashes *hashCache) *openList {
 		return nil
 	}
 	n := l.meta.Chunks()
-	l.height, l.chunks, l.own = l.meta.Height, make([][]byte, n), make([]bool, n)
+	l.height, l.dirty = l.meta.Height, make([]bool, n)
+	l.pages, l.own = make([][]byte, pages(n)), make([]bool, pages(n))
 	if o.lists == nil {
 		o.lists = map[string]*openList{}
 	}
@@ -53,17 +54,22 @@ func (o *overlay) list(uri string, hashes *hashCache) *openList {
 	return l
 }
 
-var zeroChunk = make([]byte, ledger.ChunkSize)
+var zeroPage = make([]byte, pageChunks*ledger.ChunkSize)
 
-// chunk returns a chunk to look at.
-func (l *openList) chunk(n uint64) []byte {
-	if l.chunks[n] == nil {
-		l.chunks[n] = zeroChunk
-		if stored := l.from.value(chunkKey(l.key, int(n))); stored != nil {
-			l.chunks[n] = stored
+// page returns a page to look at.
+func (l *openList) page(p int) []byte {
+	if l.pages[p] == nil {
+		l.pages[p] = zeroPage[:min(pageChunks, len(l.dirty)-p*pageChunks)*ledger.ChunkSize]
+		if stored := l.from.value(pageKey(l.key, p)); len(stored) == len(l.pages[p]) {
+			l.pages[p] = stored
 		}
 	}
-	return l.chunks[n]
+	return l.pages[p]
+}
+
+// chunk returns a chunk to look at.
+func (l *openList) chunk(n int) []byte {
+	return l.page(n / pageChunks)[n%pageChunks*ledger.ChunkSize:][:ledger.ChunkSize]
 }
 
 // per is how many entries a chunk has.
@@ -80,7 +86,7 @@ func (l *openList) judge(c *ledger.StatusChange) *refusal {
 		if s > statuslist.Suspended || int(s) >= 1<<l.meta.Bits {
 			return refuse(ledger.Policy, "index %d: status %d in a list of %d bits", index, s, l.meta.Bits)
 		}
-		if now := entry(l.chunk(index/per), l.meta.Bits, index%per); now == statuslist.Invalid && s != now {
+		if now := entry(l.chunk(int(index/per)), l.meta.Bits, index%per); now == statuslist.Invalid && s != now {
 			return refuse(ledger.TerminalState, "index %d: revoked is for good", index)
 		}
 	}
@@ -91,22 +97,23 @@ func (l *openList) judge(c *ledger.StatusChange) *refusal {
 func (l *openList) set(c *ledger.StatusChange, height int64) {
 	per := l.per()
 	for i, index := range c.Indices {
-		n := index / per
-		if !l.own[n] {
-			l.chunks[n], l.own[n] = bytes.Clone(l.chunk(n)), true
+		n := int(index / per)
+		if p := n / pageChunks; !l.own[p] {
+			l.pages[p], l.own[p] = bytes.Clone(l.page(p)), true
 		}
 		at, shift, mask := place(l.meta.Bits, index%per)
-		l.chunks[n][at] = l.chunks[n][at]&^mask | c.Values[i]<<shift
+		chunk := l.chunk(n)
+		chunk[at] = chunk[at]&^mask | c.Values[i]<<shift
+		l.dirty[n] = true
 	}
-	l.height, l.dirty = height, true
+	l.height = height
 }
 
 // settle writes what changed.
 func (l *openList) settle() {
-	if !l.dirty {
+	if !slices.Contains(l.own, true) {
 		return
 	}
-	l.dirty = false
 	o := l.from
 	hashes, err := chunkHashes(unsettled{o}, l.key, &l.meta, l.hashes)
 	if err != nil {
@@ -114,17 +121,23 @@ func (l *openList) settle() {
 		return
 	}
 	hashes = slices.Clone(hashes)
-	for n, changed := range l.own {
+	for p, changed := range l.own {
 		if !changed {
 			continue
 		}
-		l.own[n] = false
-		hashes[n] = ledger.ChunkHash(l.chunks[n])
+		l.own[p] = false
+		empty := true
+		for n := p * pageChunks; n < min((p+1)*pageChunks, len(hashes)); n++ {
+			if l.dirty[n] {
+				hashes[n], l.dirty[n] = ledger.ChunkHash(l.chunk(n)), false
+			}
+			empty = empty && string(hashes[n]) == string(emptyChunk)
+		}
 		// What the state holds follows from the entries alone, and not from when the list was settled.
-		if string(hashes[n]) == string(emptyChunk) {
-			o.writes[string(chunkKey(l.key, n))] = nil
-		} else {
-			o.writes[string(chunkKey(l.key, n))] = l.chunks[n]
+		key := string(pageKey(l.key, p))
+		o.writes[key] = nil
+		if !empty {
+			o.writes[key] = l.pages[p]
 		}
 	}
 	l.meta.Root, l.meta.Height = ledger.ListRootOfHashes(hashes), l.height

@@ -276,7 +276,7 @@ func (n *Node) used(s *snapshot, m *ledger.ListMeta) (int, error) {
 		if string(h) == string(emptyChunk) {
 			continue
 		}
-		count, err := n.uses.count(useKey{[sha256.Size]byte(h), m.Bits}, func() ([]byte, error) { return s.get(chunkKey(key, i)) })
+		count, err := n.uses.count(useKey{[sha256.Size]byte(h), m.Bits}, func() ([]byte, error) { return chunkIn(s, key, i) })
 		if err != nil {
 			return 0, err
 		}

@@ -30,10 +30,27 @@ type chainRecord struct {
 	ChainID string `cbor:"2,keyasint"`
 }
 
-// chunkKey holds one chunk of a status list. A chunk that is all zero is absent.
-func chunkKey(list ledger.Key, n int) []byte {
+// pageChunks is how many chunks of a status list stand under one key. A change spreads over its whole list, filling as it
+// is, so that one key for each chunk would cost a path through the tree for each, and save nothing.
+const pageChunks = 16
+
+// pageKey holds a page of the chunks of a status list. A page that is all zero is absent.
+func pageKey(list ledger.Key, page int) []byte {
 	key := append([]byte(chunkKind), list...)
-	return binary.BigEndian.AppendUint32(key, uint32(n))
+	return binary.BigEndian.AppendUint32(key, uint32(page))
+}
+
+// pages is how many pages so many chunks have.
+func pages(chunks int) int { return (chunks + pageChunks - 1) / pageChunks }
+
+// chunkIn reads one chunk. Nil is a chunk that is all zero.
+func chunkIn(from view, list ledger.Key, n int) ([]byte, error) {
+	page, err := from.get(pageKey(list, n/pageChunks))
+	at := n % pageChunks * ledger.ChunkSize
+	if err != nil || len(page) < at+ledger.ChunkSize {
+		return nil, err
+	}
+	return page[at : at+ledger.ChunkSize], nil
 }
 
 // followed says whether a mirror wants to hear of a change under this key.

@@ -50,15 +50,13 @@ func TestRetire(t *testing.T) {
 	if c.overlay().value(key) != nil {
 		t.Error("the description stays")
 	}
-	for n := range 4 {
-		if c.overlay().value(chunkKey(key, n)) != nil {
-			t.Errorf("chunk %d stays", n)
-		}
+	if c.overlay().value(pageKey(key, 0)) != nil {
+		t.Error("its chunks stay")
 	}
 	if x := c.overlay().index(); len(x.Lists) != 1 || x.Lists[0] != other {
 		t.Errorf("index %v", x.Lists)
 	}
-	if got := size(); got != full-2 { // a description and two chunks against one mark
+	if got := size(); got != full-1 { // a description and a page against one mark
 		t.Errorf("%d entries in the state, there were %d", got, full)
 	}
 	// Its absence can be proven.

@@ -29,7 +29,7 @@ func (c *chain) fill(entries int, size int) {
 	for i := range entries {
 		name := sha256.Sum256(binary.BigEndian.AppendUint64(nil, uint64(i)))
 		value := bytes.Repeat(name[:], size/len(name)+1)[:size]
-		writes[string(chunkKey(ledger.KeyList("https://list.example"), i))] = value
+		writes[string(pageKey(ledger.KeyList("https://list.example"), i))] = value
 	}
 	c.height++
 	c.now = c.step()
