@@ -14,6 +14,7 @@ import (
 	"github.com/zegel-id/zegel/pkg/ledger"
 	"github.com/zegel-id/zegel/pkg/message"
 	"github.com/zegel-id/zegel/pkg/office"
+	"github.com/zegel-id/zegel/pkg/trust"
 )
 
 //go:embed page/*.html
@@ -232,7 +233,7 @@ func (l *look) tally(d did.DID) (issues, questions int) {
 		if a.EndedAt != 0 || a.From > l.x.at() || a.Until <= l.x.at() {
 			continue
 		}
-		if a.Use == "ask" {
+		if a.Use == trust.Ask {
 			questions++
 		} else {
 			issues++

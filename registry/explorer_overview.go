@@ -6,11 +6,13 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/zegel-id/zegel/pkg/ledger"
 	"github.com/zegel-id/zegel/pkg/message"
 	"github.com/zegel-id/zegel/pkg/office"
+	"github.com/zegel-id/zegel/pkg/trust"
 )
 
 // How much a page shows.
@@ -69,8 +71,23 @@ func (l *look) overview(*http.Request) (office.Page, error) {
 	}), nil
 }
 
+// tallies are what the overview counts over all organisations. They are counted once for each state.
+type tallies struct {
+	mu                       sync.Mutex
+	root                     string
+	hour                     int64 // permissions begin and end with time
+	types, questions, askers int
+}
+
 // permissions counts the kinds of cards, the questions, and who may ask them.
 func (l *look) permissions() (types, questions, askers int) {
+	t := &l.n.tallies
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	root, hour := string(l.x.s.root), l.x.at()/3600
+	if t.root == root && t.hour == hour {
+		return t.types, t.questions, t.askers
+	}
 	kinds := map[string]bool{}
 	for i, d := range l.x.index().DIDs {
 		if i == countOrgs {
@@ -80,7 +97,7 @@ func (l *look) permissions() (types, questions, askers int) {
 		for _, a := range l.x.accreditations(d) {
 			switch {
 			case a.EndedAt != 0 || a.From > l.x.at() || a.Until <= l.x.at():
-			case a.Use == "ask":
+			case a.Use == trust.Ask:
 				questions, asks = questions+1, true
 			default:
 				for _, t := range a.Types {
@@ -91,6 +108,9 @@ func (l *look) permissions() (types, questions, askers int) {
 		if asks {
 			askers++
 		}
+	}
+	if l.x.failed == nil {
+		t.root, t.hour, t.types, t.questions, t.askers = root, hour, len(kinds), questions, askers
 	}
 	return len(kinds), questions, askers
 }

@@ -3,6 +3,11 @@ package registry
 import (
 	"crypto/ed25519"
 	"fmt"
+	"html"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -11,17 +16,19 @@ import (
 	"github.com/zegel-id/zegel/pkg/ledger"
 	"github.com/zegel-id/zegel/pkg/office"
 	"github.com/zegel-id/zegel/pkg/trust"
+	"github.com/zegel-id/zegel/pkg/web"
 )
 
 // hostile is what a stranger may put into a text of the state.
-var hostile = `<script>alert(1)</script>"'><img src=x onerror=alert(2)>`
+const hostile = `<script>alert(1)</script>"'><img src=x onerror=alert(2)>`
 
 // council is a network of five members, of which one signs, with decisions, cards, questions and lists.
 type council struct {
 	*world
-	t   testing.TB
-	url string
-	id  map[string][]byte // of proposals
+	t    testing.TB
+	url  string
+	node *Node
+	id   map[string][]byte // of proposals
 }
 
 func newCouncilPages(t testing.TB) *council {
@@ -31,8 +38,8 @@ func newCouncilPages(t testing.TB) *council {
 		w.genesis.Members[i].Name = name
 	}
 	w.now = time.Now()
-	_, _, srv := newNode(t, w)
-	return &council{world: w, t: t, url: srv.URL, id: map[string][]byte{}}
+	_, n, srv := newNode(t, w)
+	return &council{world: w, t: t, url: srv.URL, node: n, id: map[string][]byte{}}
 }
 
 // propose makes a proposal of the first member and lets others vote: the first yes ones in favour, then no ones against.
@@ -116,22 +123,22 @@ func TestExplorer(t *testing.T) {
 	}
 	for path, wants := range pages {
 		resp, body := header(t, c.url+path, "Accept-Language", "nl-NL,nl;q=0.9,en;q=0.8")
-		html := string(body)
+		page := string(body)
 		if resp.StatusCode != 200 || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html") {
-			t.Fatalf("%s: %d %s", path, resp.StatusCode, html)
+			t.Fatalf("%s: %d %s", path, resp.StatusCode, page)
 		}
 		for _, want := range wants {
-			if !strings.Contains(html, want) {
+			if !strings.Contains(page, want) {
 				t.Errorf("%s: no %q", path, want)
 			}
 		}
 		// Nothing that a stranger wrote is markup, and nothing comes from elsewhere.
-		if strings.Contains(html, "<script>") || strings.Contains(html, "<img") || strings.Contains(html, "ZgotmplZ") || strings.Contains(html, " style=") ||
-			strings.Contains(html, `src="http`) || strings.Contains(html, `href="http`) || strings.Contains(html, "&#34;registry.") {
-			t.Errorf("%s: markup of others, or something from elsewhere: %s", path, html)
+		if strings.Contains(page, "<script>") || strings.Contains(page, "<img") || strings.Contains(page, "ZgotmplZ") || strings.Contains(page, " style=") ||
+			strings.Contains(page, `src="http`) || strings.Contains(page, `href="http`) || strings.Contains(page, "&#34;registry.") {
+			t.Errorf("%s: markup of others, or something from elsewhere: %s", path, page)
 		}
-		if strings.Count(html, "<h1") != 1 || strings.Contains(html, ">registry.") {
-			t.Errorf("%s: headings or texts: %s", path, html)
+		if strings.Count(page, "<h1") != 1 || strings.Contains(page, ">registry.") {
+			t.Errorf("%s: headings or texts: %s", path, page)
 		}
 	}
 	for path, want := range map[string]int{
@@ -146,6 +153,49 @@ func TestExplorer(t *testing.T) {
 		if _, body := header(t, c.url+"/", "Accept-Language", accept); !strings.Contains(string(body), `<html lang="`+want+`">`) {
 			t.Errorf("%q: not in %s", accept, want)
 		}
+	}
+}
+
+var inPage = regexp.MustCompile(`(?:href|src)="([^"#][^"]*)"`)
+
+// Every link of every page leads somewhere, also where the node stands under a path of a larger site.
+func TestExplorerLinks(t *testing.T) {
+	c := newCouncilPages(t)
+	c.fill()
+	mux := http.NewServeMux()
+	mux.Handle("/some/registry/", http.StripPrefix("/some/registry", c.node.Handler()))
+	srv := httptest.NewServer(web.Secure(mux, nil))
+	defer srv.Close()
+	seen := map[string]bool{}
+	todo := []string{srv.URL + "/some/registry/"}
+	pages := 0
+	for len(todo) > 0 && pages < 120 {
+		page := todo[0]
+		todo = todo[1:]
+		resp, body := header(t, page, "Accept-Language", "nl")
+		if resp.StatusCode != http.StatusOK {
+			t.Fatalf("%s: status %d", page, resp.StatusCode)
+		}
+		if pages++; !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html") {
+			continue
+		}
+		base, err := url.Parse(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range inPage.FindAllStringSubmatch(string(body), -1) {
+			to, err := base.Parse(html.UnescapeString(m[1]))
+			if err != nil || !strings.HasPrefix(to.String(), srv.URL+"/some/registry/") {
+				t.Fatalf("%s links to %q: %v", page, m[1], err)
+			}
+			if !seen[to.String()] {
+				seen[to.String()] = true
+				todo = append(todo, to.String())
+			}
+		}
+	}
+	if pages < 50 {
+		t.Errorf("only %d pages are linked", pages)
 	}
 }
 

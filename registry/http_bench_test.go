@@ -123,3 +123,20 @@ func scattered(uri string, size uint64) ledger.Tx {
 	c.Values = bytes.Repeat([]byte{1}, len(c.Indices))
 	return ledger.Tx{Kind: ledger.SetStatus, SetStatus: c}
 }
+
+// BenchmarkPages is what a page costs the node.
+func BenchmarkPages(b *testing.B) {
+	c := newCouncilPages(b)
+	c.fill()
+	h := c.node.Handler()
+	for _, path := range []string{"/", "/organisations", "/organisations/" + string(c.members[0].did), "/proposals", "/lists", "/blocks", "/v1/members", "/v1/blocks"} {
+		b.Run(path, func(b *testing.B) {
+			for b.Loop() {
+				w := httptest.NewRecorder()
+				if h.ServeHTTP(w, httptest.NewRequestWithContext(b.Context(), http.MethodGet, path, nil)); w.Code != http.StatusOK {
+					b.Fatal(w.Code)
+				}
+			}
+		})
+	}
+}

@@ -40,6 +40,8 @@ var gauges = map[string]string{
 	"header_age_seconds":     "Age of the newest header.",
 	"block_interval_seconds": "Time between the newest two headers.",
 	"block_oldest_height":    "Height of the oldest block that is kept.",
+	"snapshots":              "Snapshots that are kept for others.",
+	"snapshot_height":        "Height of the newest snapshot; 0: none.",
 	"validators":             "Validators of the newest block.",
 	"voting_power":           "Voting power of this node; 0: it is no validator.",
 	"voting_power_total":     "Voting power of all validators.",
@@ -95,6 +97,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	if blocks, err := n.lastBlocks(0, 2); err == nil && len(blocks) == 2 {
 		put("block_interval_seconds", blocks[0].time.Sub(blocks[1].time).Seconds())
 	}
+	c.snapshots(put)
 	c.votes(put, x)
 	if x.s.tree != nil {
 		put("entries", float64(x.s.tree.Size()))
@@ -121,6 +124,22 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		}
 	}
 	out <- prometheus.MustNewConstMetric(c.txs, prometheus.CounterValue, float64(n.app.feed.executed()))
+}
+
+func (c *collector) snapshots(put func(string, float64)) {
+	var all []*manifest
+	if a := c.n.app.archive; a != nil {
+		var err error
+		if all, err = a.list(); err != nil {
+			return
+		}
+	}
+	newest := int64(0)
+	if len(all) > 0 {
+		newest = all[len(all)-1].Height
+	}
+	put("snapshots", float64(len(all)))
+	put("snapshot_height", float64(newest))
 }
 
 // votes is about who signs, and whether this node does.

@@ -72,9 +72,10 @@ type Node struct {
 
 	streams, polls, writers room // questions that wait for news
 
-	shown  blockCache
-	uses   useCache
-	lights lightCache
+	shown   blockCache
+	uses    useCache
+	lights  lightCache
+	tallies tallies
 
 	proofTime prometheus.Histogram
 	stopping  atomic.Bool
