@@ -82,6 +82,7 @@ type AccreditationHint struct {
 	From         string            `json:"from"`
 	Until        string            `json:"until"`
 	GrantedBy    did.DID           `json:"granted_by,omitempty"`
+	Under        string            `json:"under,omitempty"` // the granter's accreditation
 	Decision     string            `json:"decision,omitempty"`
 	Ended        string            `json:"ended,omitempty"`
 	Distrust     bool              `json:"distrust,omitempty"`
@@ -220,7 +221,7 @@ func (a *Action) Hint() ActionHint {
 func (a *Accreditation) Hint() AccreditationHint {
 	h := AccreditationHint{
 		ID: a.ID, Subject: a.Subject, Use: a.Use, Name: a.Name, Types: append([]string{}, a.Types...), Purpose: a.Purpose, LegalBasis: a.LegalBasis,
-		KeepDays: a.KeepDays, From: stamp(a.From), Until: stamp(a.Until), GrantedBy: a.GrantedBy, Decision: hex.EncodeToString(a.Decision),
+		KeepDays: a.KeepDays, From: stamp(a.From), Until: stamp(a.Until), GrantedBy: a.GrantedBy, Under: a.Under, Decision: hex.EncodeToString(a.Decision),
 		Ended: stamp(a.EndedAt), Distrust: a.Distrust, StoppedFrom: stamp(a.StoppedFrom), StoppedUntil: stamp(a.StoppedUntil),
 	}
 	for _, c := range a.Claims {

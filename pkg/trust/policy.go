@@ -96,7 +96,8 @@ func judge(err error) error {
 	return err
 }
 
-// name returns the name that those who accredited d gave it, best the one that counts now for this use.
+// name returns the name that those who accredited d gave it, best one that the members gave, that counts now, for this
+// use.
 func (p *Policy) name(ctx context.Context, d did.DID, use Use, now time.Time) (string, error) {
 	all, err := p.Source.Accreditations(ctx, d)
 	if err != nil {
@@ -111,6 +112,9 @@ func (p *Policy) name(ctx context.Context, d did.DID, use Use, now time.Time) (s
 		}
 		if a.holds(now) && a.Withdrawn == nil {
 			n += 2
+		}
+		if a.Under == "" {
+			n += 4 // what the members decided goes before what one organisation calls another
 		}
 		if name := Safe(a.Name); name != "" && a.Subject == d && n > score {
 			best, score = name, n

@@ -176,3 +176,21 @@ func TestGrantGivesNoOtherRight(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The name that the members know goes before the name that another organisation gave, whatever comes first.
+func TestNameByMembers(t *testing.T) {
+	k := newKit(t)
+	own := k.registry.accs[0]
+	granted := own
+	granted.ID, granted.Name, granted.GrantedBy, granted.Under = "a", "Rijksdienst Voorbeeld", "did:zegel:town:region", "region"
+	for _, all := range [][]Accreditation{{granted, own}, {own, granted}} {
+		k.registry.accs = all
+		if who := k.chain(t, "issuer", Issue, nil, k.issuer); who.Name != own.Name {
+			t.Errorf("name %q", who.Name)
+		}
+	}
+	k.registry.accs = []Accreditation{granted}
+	if who := k.chain(t, "issuer", Issue, nil, k.issuer); who.Name != granted.Name {
+		t.Errorf("name %q", who.Name)
+	}
+}
