@@ -89,7 +89,7 @@ func (s *offline) open() {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &Node{cfg: Config{Dir: s.dir, Logger: slog.New(slog.NewTextHandler(testWriter{t}, nil))}, app: app, closed: make(chan struct{})}
+	n := &Node{cfg: Config{Dir: s.dir, Logger: slog.New(slog.NewTextHandler(testWriter{t}, nil))}, app: app, closed: make(chan struct{}), proofTime: newProofTime()}
 	config := cometConfig(s.dir, &Settings{})
 	openDB := func(name string) cometdb.DB {
 		db, err := n.openDB(&cfg.DBContext{ID: name, Config: config})
