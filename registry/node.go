@@ -40,6 +40,7 @@ type Config struct {
 
 	asleep time.Duration                  // instead of stale, for tests
 	policy func(ledger.Parameters) policy // instead of what parameters and settings say, for tests
+	room   uint64                         // bytes instead of leastRoom, for tests
 }
 
 // stale is how old the newest header may be at a start before the one validator makes new blocks at once.
@@ -82,6 +83,12 @@ type Node struct {
 	closed    chan struct{}
 	kept      sync.WaitGroup // goroutines of the node's own
 
+	consensus interface{ Wait() } // of CometBFT
+
+	failed  chan struct{} // closed when the node cannot go on
+	failing sync.Once
+	failure error
+
 	milestones *milestones
 	keeper     *keeper
 	trusted    *trustedSource // while the state comes from a snapshot of others; else nil
@@ -112,13 +119,16 @@ func Start(ctx context.Context, c Config) (_ *Node, err error) {
 	if c.Listen != "" {
 		settings.Listen = c.Listen
 	}
-	n := &Node{cfg: c, closed: make(chan struct{}), proofTime: newProofTime()}
+	n := &Node{cfg: c, closed: make(chan struct{}), failed: make(chan struct{}), proofTime: newProofTime()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close())
 		}
 	}()
 	if n.lock, err = lock(c.Dir); err != nil {
+		return nil, err
+	}
+	if err := n.room(); err != nil {
 		return nil, err
 	}
 	signer, err := loadSigner(c.Dir)
@@ -203,6 +213,7 @@ func Start(ctx context.Context, c Config) (_ *Node, err error) {
 	}
 	n.keepPeers(settings.Peers)
 	n.kept.Go(n.keep)
+	go n.watch()
 	return n, n.awake()
 }
 
@@ -249,6 +260,10 @@ func (n *Node) prepare(signer *privval.FilePV) error {
 	}
 	n.pool, n.blocks = n.comet.Mempool(), n.comet.BlockStore()
 	n.states = env.StateStore
+	var ok bool
+	if n.consensus, ok = env.ConsensusState.(interface{ Wait() }); !ok {
+		return fmt.Errorf("consensus of type %T", env.ConsensusState)
+	}
 	if err := checkSigner(n.blocks, signer); err != nil {
 		return err
 	}

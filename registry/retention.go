@@ -86,16 +86,27 @@ func (n *Node) keep() {
 		<-n.closed
 		cancel()
 	}()
-	n.keeper.run(ctx)
+	n.keeper.run(ctx, n.look)
+}
+
+// look is done before each round of the keeper's work, as long as the node is well.
+func (n *Node) look() bool {
+	if err := n.room(); err != nil {
+		n.giveUp(err)
+	}
+	return n.Err() == nil
 }
 
 // run works after each block, and sweeps the disk from time to time, until ctx ends.
-func (k *keeper) run(ctx context.Context) {
+func (k *keeper) run(ctx context.Context, well func() bool) {
 	swept := time.Now()
 	for {
 		_, stir := k.app.feed.changes(0)
-		err := k.step(ctx)
-		if err == nil && time.Since(swept) >= k.rules().tidyEvery {
+		var err error
+		if well() {
+			err = k.step(ctx)
+		}
+		if err == nil && well() && time.Since(swept) >= k.rules().tidyEvery {
 			swept = time.Now()
 			err = k.tidy()
 		}

@@ -438,12 +438,19 @@ func (c *registryStartCmd) Run(ctx context.Context, out *output) error {
 		return errors.Join(err, node.Close())
 	}
 	go func() {
+		select {
+		case <-node.Failed():
+			stop()
+		case <-ctx.Done():
+		}
+	}()
+	go func() {
 		if node.Ready(ctx) == nil {
 			_ = printReady(out.Stdout, "http://"+l.Addr().String())
 		}
 	}()
 	err = web.Serve(ctx, l, web.Secure(node.Handler(), log), log)
-	return errors.Join(err, node.Close())
+	return errors.Join(node.Err(), err, node.Close())
 }
 
 // printReady writes the line that programs wait for.
