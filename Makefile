@@ -4,7 +4,7 @@ export GOFLAGS = -mod=readonly
 
 GO ?= go
 
-.PHONY: town once test required bench faults vet build tools clean
+.PHONY: town once test required statesync bench faults vet build tools clean
 
 build: tools ## bin/zegel
 	$(GO) build -o bin/zegel ./cmd/zegel
@@ -20,6 +20,9 @@ test: tools ## all tests
 
 required: tools ## which rows of the required behaviour have a passing test
 	$(GO) test -json -run "^TestRequired$$" ./... | $(GO) run ./test/required
+
+statesync: ## a node takes over a state of 220 MB; says how long and with how much memory
+	ZEGEL_STATE_MB=220 $(GO) test -count 1 -v -run TestStateSyncLarge ./registry
 
 bench: tools ## benchmarks; writes docs/benchmarks.md
 	$(GO) run ./test/bench
