@@ -29,7 +29,7 @@ bench: tools ## benchmarks; writes docs/benchmarks.md
 
 faults: build ## disturb a registry of four real nodes and see whether it holds; about 15 minutes
 	$(GO) build -o bin/faults ./test/faults
-	ZEGEL_WAL_CUTS=200 $(GO) test -count=1 -timeout 10m -run "^TestLogIsCut$$" ./registry
+	ZEGEL_WAL_CUTS=200 ZEGEL_FAULTS=1 $(GO) test -count=1 -v -timeout 15m -run "^(TestLogIsCut|TestDoubleVotes|TestRequired)$$/^(TX-10|VAL-03|VAL-04)?$$" ./registry -rapid.checks=300
 	bin/faults
 
 tools: ## says what is missing and installs it where that is allowed

@@ -172,7 +172,7 @@ func Start(ctx context.Context, c Config) (_ *Node, err error) {
 	if n.app.archive, err = openArchive(filepath.Join(c.Dir, snapshotsDir)); err != nil {
 		return nil, err
 	}
-	var options []cmt.Option
+	options := []cmt.Option{watchSync(settings.Peers, time.Now)}
 	if len(settings.StateSync) > 0 && state.snapshot().height == 0 {
 		if n.trusted, err = openTrusted(ctx, c.Dir, settings.StateSync, doc, n.app, c.Logger); err != nil {
 			return nil, fmt.Errorf("state sync: %w", err)

@@ -327,6 +327,7 @@ func TestRequired(t *testing.T) {
 	t.Run("TX-09", testHostileParameters)
 
 	t.Run("TX-10", testDeterminism)
+	t.Run("VAL-04", testHostileSync)
 
 	t.Run("TX-11", func(t *testing.T) {
 		w := newWorld(t, 1)
