@@ -24,6 +24,8 @@ type Settings struct {
 	Peers     []string `toml:"peers"`     // as "<node id>@<host>:<port>"
 	Heartbeat string   `toml:"heartbeat"` // empty: 20s
 
+	RemoteSigner string `toml:"remote_signer"` // where a signer connects that keeps the validator's key; empty: it is in the directory
+
 	SnapshotEvery string   `toml:"snapshot_every"` // empty: 24h
 	Snapshots     int      `toml:"snapshots"`      // newest ones that are kept; 0: 2
 	StateSync     []string `toml:"state_sync"`     // base URLs of nodes to take a snapshot over from; empty: read all blocks
@@ -52,6 +54,12 @@ peers = [{{range .Peers}}
 
 # How often a block is made when nothing happens. It bounds how fresh a proof can be; all nodes should agree.
 heartbeat = {{toml .Heartbeat}}
+
+# Address where a remote signer (any that speaks CometBFT's privval protocol) connects, as "tcp://127.0.0.1:26659" or
+# "unix:///run/zegel/signer.sock". Whoever connects first is the signer, so only loopback addresses are allowed: one on
+# another machine comes through a tunnel. Move keys/validator.json and data/validator-state.json to it; the node refuses to
+# start while the key is still here. Empty: the key is in this directory.
+remote_signer = {{toml .RemoteSigner}}
 
 # How often the state is written to a snapshot, from which other nodes can start and this one can be restored. All nodes
 # should agree, so that one that joins can take parts of the same snapshot from all of them.
@@ -128,6 +136,9 @@ func (s *Settings) check() (err error) {
 	}
 	if _, port, err := net.SplitHostPort(s.HTTP); err != nil || port == "" {
 		return fmt.Errorf("http %q is not as 127.0.0.1:8430", s.HTTP)
+	}
+	if err := checkRemoteSigner(s.RemoteSigner); err != nil {
+		return err
 	}
 	for _, peer := range s.Peers {
 		// Not looked up here: a name that does not resolve at a start is one peer less.

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -59,6 +60,7 @@ type Node struct {
 	cfg    Config
 	app    *App
 	lock   *os.File
+	signer io.Closer // of a remote signer, else nil
 	comet  *cmt.Node
 	pool   mempool.Mempool
 	blocks *store.BlockStore
@@ -131,10 +133,6 @@ func Start(ctx context.Context, c Config) (_ *Node, err error) {
 	if err := n.room(); err != nil {
 		return nil, err
 	}
-	signer, err := loadSigner(c.Dir)
-	if err != nil {
-		return nil, err
-	}
 	key, err := loadNodeKey(c.Dir)
 	if err != nil {
 		return nil, err
@@ -189,13 +187,19 @@ func Start(ctx context.Context, c Config) (_ *Node, err error) {
 		comet.StateSync.Enable = true
 		options = append(options, cmt.StateProvider(n.trusted))
 	}
-	n.comet, err = cmt.NewNodeWithContext(ctx, comet, signer, key, proxy.NewLocalClientCreator(n.app),
-		cmt.DefaultGenesisDocProviderFunc(comet), n.openDB, cmt.DefaultMetricsProvider(comet.Instrumentation),
-		cometLogger{c.Logger, &n.stopping}, options...)
+	logger := cometLogger{c.Logger, &n.stopping}
+	signer, file, stop, err := openSigner(c.Dir, settings, doc.ChainID, logger)
 	if err != nil {
 		return nil, err
 	}
-	if err := n.prepare(signer); err != nil {
+	n.signer = stop
+	n.comet, err = cmt.NewNodeWithContext(ctx, comet, signer, key, proxy.NewLocalClientCreator(n.app),
+		cmt.DefaultGenesisDocProviderFunc(comet), n.openDB, cmt.DefaultMetricsProvider(comet.Instrumentation),
+		logger, options...)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.prepare(signer, file); err != nil {
 		return nil, err
 	}
 	rules := settings.policy
@@ -253,7 +257,7 @@ func (n *Node) keepPeers(peers []string) {
 }
 
 // prepare looks at what is stored before the node takes part.
-func (n *Node) prepare(signer *privval.FilePV) error {
+func (n *Node) prepare(signer types.PrivValidator, file *privval.FilePV) error {
 	env, err := n.comet.ConfigureRPC()
 	if err != nil {
 		return err
@@ -264,8 +268,10 @@ func (n *Node) prepare(signer *privval.FilePV) error {
 	if n.consensus, ok = env.ConsensusState.(interface{ Wait() }); !ok {
 		return fmt.Errorf("consensus of type %T", env.ConsensusState)
 	}
-	if err := checkSigner(n.blocks, signer); err != nil {
-		return err
+	if file != nil { // a remote signer keeps its own state
+		if err := checkSigner(n.blocks, file); err != nil {
+			return err
+		}
 	}
 	height := n.app.state.snapshot().height
 	if n.trusted != nil {
@@ -279,10 +285,14 @@ func (n *Node) prepare(signer *privval.FilePV) error {
 	if err != nil {
 		return err
 	}
-	n.votes = validators.HasAddress(signer.Key.Address)
+	key, err := signer.GetPubKey()
+	if err != nil {
+		return err
+	}
+	n.votes = validators.HasAddress(key.Address())
 	n.only = n.votes && validators.Size() == 1
-	if n.only {
-		return checkLog(n.cfg.Dir, n.blocks.Height(), signer)
+	if n.only && file != nil {
+		return checkLog(n.cfg.Dir, n.blocks.Height(), file)
 	}
 	return nil
 }
@@ -367,6 +377,9 @@ func (n *Node) Close() error {
 		for _, db := range n.stores {
 			errs = append(errs, db.Close())
 		}
+	}
+	if n.signer != nil {
+		errs = append(errs, n.signer.Close())
 	}
 	if n.app != nil {
 		errs = append(errs, n.app.state.close())

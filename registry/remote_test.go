@@ -1,0 +1,69 @@
+package registry
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cometbft/cometbft/crypto/ed25519"
+	cmtlog "github.com/cometbft/cometbft/libs/log"
+	"github.com/cometbft/cometbft/privval"
+
+	"github.com/zegel-id/zegel/pkg/ledger"
+)
+
+// TestRemoteSigner runs a validator whose key is not in its directory, and goes on after the signer was away.
+func TestRemoteSigner(t *testing.T) {
+	w := newWorld(t, 1)
+	dir, vault := filepath.Join(t.TempDir(), "node"), t.TempDir()
+	if err := Init(dir, w.genesis); err != nil {
+		t.Fatal(err)
+	}
+	address := "tcp://" + freeAddress(t)
+	if err := Configure(dir, Settings{RemoteSigner: address, Heartbeat: "1s"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Start(t.Context(), Config{Dir: dir}); err == nil || !strings.Contains(err.Error(), "still in") {
+		t.Errorf("the key is in two places: %v", err)
+	}
+	key, state := filepath.Join(vault, "key.json"), filepath.Join(vault, "state.json")
+	for from, to := range map[string]string{signerKeyFile: key, signerState: state} {
+		if err := os.Rename(filepath.Join(dir, from), to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	serve := func() *privval.SignerServer {
+		dial := privval.DialTCPFn(strings.TrimPrefix(address, "tcp://"), 3*time.Second, ed25519.GenPrivKey())
+		endpoint := privval.NewSignerDialerEndpoint(cmtlog.NewNopLogger(), dial, privval.SignerDialerEndpointRetryWaitInterval(50*time.Millisecond),
+			privval.SignerDialerEndpointConnRetries(1000))
+		s := privval.NewSignerServer(endpoint, testChain, privval.LoadFilePV(key, state))
+		if err := s.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	first := serve()
+	n, srv := openNode(t, dir)
+	m := w.members[0]
+	write(t, srv.URL, m.sign(t, w.accreditation(m.did, "a", "issue")))
+	if err := first.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	second := serve()
+	defer func() { _ = second.Stop() }()
+	write(t, srv.URL, m.sign(t, w.accreditation(m.did, "b", "issue")))
+	network, err := n.Network([]string{srv.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all, err := read(t, srv.URL, network, ledger.KeyAccreditations(m.did)).Accreditations(t.Context(), m.did); err != nil || len(all) != 2 {
+		t.Errorf("%d accreditations, %v", len(all), err)
+	}
+	for _, bad := range []string{"tcp://0.0.0.0:26659", "tcp://127.0.0.1", "127.0.0.1:26659", "http://127.0.0.1:1", "unix://"} {
+		if err := Configure(dir, Settings{RemoteSigner: bad}); err == nil {
+			t.Errorf("remote_signer %q", bad)
+		}
+	}
+}
