@@ -4,7 +4,10 @@
 // Start with [Open]. Every answer comes from a verified header and a proof; nothing else is returned. Reads are from
 // memory, without a network call; only a DID or sequence that is not mirrored is asked for, and then proven.
 //
-// All nodes but one are witnesses of that one's headers. A single node is its own witness, which the log says.
+// All nodes but one are witnesses of that one's headers, and from two nodes on at least one witness must answer: who can
+// keep the witnesses away would else be the only one that is heard. So where only two nodes are known the client stands
+// still while either is down. Two validators make no block then anyway; a third node, with or without a vote, helps. A
+// single node is its own witness, which the log says.
 //
 // It deliberately leaves out keys: the caller signs transactions. It also leaves out how old an answer may be: the
 // caller judges that by [Client.State]. The wallet does not use this package.
