@@ -378,3 +378,52 @@ func (w *Wallet) ChangeSecret(ctx context.Context, old, secret string) error {
 	}
 	return w.home.writeLock(l)
 }
+
+// OpensWithPIN says whether the wallet that is there opens with a PIN; otherwise with a passphrase.
+func OpensWithPIN(o Options) bool {
+	h := o.home()
+	if h.finishRestore() != nil || h.readLock() != nil {
+		return true // opening it says what is wrong
+	}
+	return h.lock.PIN
+}
+
+// CheckSecret tries the PIN or passphrase of an open wallet, before something that the owner alone may do. Wrong ones
+// count as in [Open]. Error: [Locked].
+func (w *Wallet) CheckSecret(ctx context.Context, secret string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	dataKey, err := w.home.try(secret)
+	clear(dataKey)
+	return err
+}
+
+// SetLang chooses the language of names and claims.
+func (w *Wallet) SetLang(lang string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.opts.Lang = lang
+}
+
+// Wipe destroys the wallet: first what its key was wrapped in, so that nothing that is left opens, then the rest.
+func (w *Wallet) Wipe() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	h := w.home
+	err := w.store.close()
+	h = w.opts.home() // the store's own is shut
+	lock := w.home.lock
+	for _, name := range []string{keyFile, keyCopyFile} {
+		if e := h.Remove(h.path(name)); e != nil && !errors.Is(e, fs.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
+	}
+	if lock.Keychain {
+		for _, what := range []string{"half", "attempts", "generation"} {
+			if e := w.opts.Keychain.Delete(keychainName(lock.ID, what)); e != nil && !errors.Is(e, ErrNoSecret) {
+				err = errors.Join(err, e)
+			}
+		}
+	}
+	return errors.Join(err, h.RemoveAll(h.dir))
+}

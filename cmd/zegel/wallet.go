@@ -13,6 +13,7 @@ import (
 
 	"github.com/zegel-id/zegel/pkg/trust"
 	"github.com/zegel-id/zegel/wallet"
+	"github.com/zegel-id/zegel/wallet/keychain"
 )
 
 // walletCmd is the wallet on the command line: the same journeys as on a screen, with a person who agrees or a script
@@ -155,7 +156,7 @@ func (s *session) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	o.Keychain = osKeychain{} // asked only if the wallet was made with one
+	o.Keychain = keychain.OS{} // asked only if the wallet was made with one
 	w, err := wallet.Open(ctx, o, secret)
 	if errors.Is(err, wallet.ErrNoWallet) {
 		return &usageError{s.text("nowallet", "dir", s.Store) + "\nhint: " + s.text("hint.nowallet")}
@@ -270,8 +271,8 @@ func (c *walletInit) Run(ctx context.Context, parent *walletCmd, out *output) er
 	} else if !s.Dev {
 		return &usageError{"init needs --network FILE: it is the root of all trust"}
 	}
-	if !s.Dev && keychainAnswers() {
-		o.Keychain = osKeychain{}
+	if !s.Dev {
+		o.Keychain = keychain.Open()
 	}
 	prompt := "secret.new.passphrase"
 	if s.Dev || o.Keychain != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/zegel-id/zegel/wallet"
+	"github.com/zegel-id/zegel/wallet/keychain"
 )
 
 type walletBackup struct {
@@ -128,8 +129,8 @@ func (c *walletRestore) Run(ctx context.Context, parent *walletCmd, out *output)
 	if !c.Yes && !s.ask("restore.ask") {
 		return s.refused(wallet.UserDeclined, "declined")
 	}
-	if !s.Dev && keychainAnswers() {
-		o.Keychain = osKeychain{}
+	if !s.Dev {
+		o.Keychain = keychain.Open()
 	}
 	prompt := "secret.new.passphrase"
 	if s.Dev || o.Keychain != nil {
