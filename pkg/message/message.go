@@ -25,7 +25,7 @@ func (t text) in(lang string) string {
 }
 
 // texts is all of them; each area has a file of its own.
-var texts = merge(officeTexts, counterTexts, deskTexts, categoryTexts, registryTexts)
+var texts = merge(officeTexts, counterTexts, deskTexts, categoryTexts, registryTexts, walletTexts)
 
 func merge(areas ...map[string]text) map[string]text {
 	all := map[string]text{}

@@ -20,7 +20,34 @@ var (
 // made are beginnings of keys whose end comes from a state, a category or a name.
 var made = []string{"category.", "preset.", "office.error.title.", "office.error.text.", "office.login.title.", "desk.card.",
 	"desk.reason.", "desk.offer.", "office.counter", "office.desk", "office.start", "office.registry",
-	"registry.error.", "registry.grade.", "registry.kind.", "registry.outcome.", "registry.use.", "registry.parameter.", "registry.action.", "registry.fact."}
+	"registry.error.", "registry.grade.", "registry.kind.", "registry.outcome.", "registry.use.", "registry.parameter.", "registry.action.", "registry.fact.",
+	"wallet.status.", "wallet.secret.", "wallet.activity.", "wallet.notice.", "wallet.place.", "wallet.lang.", "wallet.settings.appearance.",
+	"wallet.settings.lock.", "wallet.trouble.", "wallet.card.dead.", "wallet.welcome."}
+
+// The wallet's screens name their texts without the word wallet, and a problem by what its head and text share.
+var (
+	inWallet  = regexp.MustCompile(`"(wallet\.[a-z0-9_.]+)"`)
+	onScreen  = regexp.MustCompile(`u\.text\("([a-z0-9_.]+)"`)
+	ofProblem = regexp.MustCompile(`problem\("([a-z0-9_.]+)"`)
+)
+
+// walletKeys finds the keys that a file of the wallet uses.
+func walletKeys(code string) (keys []string) {
+	for _, m := range inWallet.FindAllStringSubmatch(code, -1) {
+		keys = append(keys, m[1])
+	}
+	for _, m := range onScreen.FindAllStringSubmatch(code, -1) {
+		keys = append(keys, "wallet."+m[1])
+	}
+	for _, m := range ofProblem.FindAllStringSubmatch(code, -1) {
+		if strings.HasSuffix(m[1], ".") {
+			keys = append(keys, "wallet."+m[1])
+			continue
+		}
+		keys = append(keys, "wallet."+m[1]+".head", "wallet."+m[1]+".text")
+	}
+	return keys
+}
 
 func TestKeys(t *testing.T) {
 	used := map[string]string{}
@@ -47,6 +74,11 @@ func TestKeys(t *testing.T) {
 		}
 		for _, m := range re.FindAllStringSubmatch(string(data), -1) {
 			used[m[1]] = path
+		}
+		if strings.Contains(filepath.ToSlash(path), "/wallet/") {
+			for _, key := range walletKeys(string(data)) {
+				used[key] = path
+			}
 		}
 		return nil
 	})

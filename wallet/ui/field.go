@@ -1,0 +1,94 @@
+package ui
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/widget"
+)
+
+// field is a text that a person types, with a name above it. What is typed is kept while the screen is drawn anew.
+type field struct {
+	widget.Entry
+	name string
+	ring *canvas.Rectangle
+	edge *canvas.Rectangle
+	u    *UI
+}
+
+// Name is what the field is called.
+func (f *field) Name() string { return "field:" + f.name }
+
+// FocusGained implements [fyne.Focusable].
+func (f *field) FocusGained() {
+	f.Entry.FocusGained()
+	f.ring.Show()
+	f.ring.Refresh()
+}
+
+// FocusLost implements [fyne.Focusable].
+func (f *field) FocusLost() {
+	f.Entry.FocusLost()
+	f.ring.Hide()
+	f.ring.Refresh()
+}
+
+// TypedKey implements [fyne.Focusable].
+func (f *field) TypedKey(e *fyne.KeyEvent) {
+	if e.Name == fyne.KeyEscape {
+		f.u.key(e)
+		return
+	}
+	f.Entry.TypedKey(e)
+}
+
+type fieldOptions struct {
+	name, hint string
+	secret     bool
+	lines      int // more than one: a larger box
+	value      string
+	changed    func(string)
+	submitted  func(string)
+	hideName   bool
+}
+
+// field makes an entry. get returns what is typed.
+func (u *UI) field(o fieldOptions) (box fyne.CanvasObject, get func() string) {
+	f := &field{name: o.name, u: u}
+	f.MultiLine = o.lines > 1
+	f.Password = o.secret
+	if f.MultiLine {
+		f.Wrapping = fyne.TextWrapBreak
+		f.SetMinRowsVisible(o.lines)
+	}
+	f.ExtendBaseWidget(f)
+	f.PlaceHolder = o.hint
+	text, typed := u.kept[o.name]
+	if !typed {
+		text = o.value
+	}
+	f.Text = text
+	f.CursorColumn = len([]rune(text))
+	f.OnChanged = func(s string) {
+		u.app.Touch()
+		u.kept[o.name] = s
+		if o.changed != nil {
+			o.changed(s)
+		}
+	}
+	if o.submitted != nil {
+		f.OnSubmitted = o.submitted
+	}
+	f.edge = outline(u.surface, u.lineStrong, 1.5, radius)
+	f.ring = outline(nil, u.ink, 3, radius)
+	f.ring.Hide()
+	height := float32(buttonHeight)
+	if o.lines > 1 {
+		height = float32(o.lines)*24 + 32
+	}
+	inner := sized(0, height*u.scale, over(f.edge, pad(6, 8, 6, 8, f), f.ring))
+	get = func() string { return f.Text }
+	if o.hideName {
+		return inner, get
+	}
+	return col(6, u.write(smallB, u.ink2, o.name), inner), get
+}

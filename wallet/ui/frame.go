@@ -1,0 +1,226 @@
+package ui
+
+import (
+	"image/color"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+
+	"github.com/zegel-id/zegel/wallet/vm"
+)
+
+var places = []struct {
+	place   vm.Place
+	drawing string
+}{
+	{vm.PlaceCards, "card"}, {vm.PlaceActivity, "history"}, {"", "scan"}, {vm.PlaceNotices, "bell"}, {vm.PlaceSettings, "settings"},
+}
+
+// framed puts the tab bar under a place, or the rail beside it.
+func (u *UI) framed(content fyne.CanvasObject) fyne.CanvasObject {
+	if u.wide {
+		return container.New(&row{wide: 1, gap: 0, fill: true}, sized(railWidth, 0, u.rail()), content)
+	}
+	return container.New(&bottom{}, content, u.tabs())
+}
+
+// bottom keeps its last object at the foot.
+type bottom struct{}
+
+// Layout implements [fyne.Layout].
+func (bottom) Layout(o []fyne.CanvasObject, size fyne.Size) {
+	h := heightFor(o[1], size.Width)
+	o[0].Move(fyne.Position{})
+	o[0].Resize(fyne.NewSize(size.Width, size.Height-h))
+	o[1].Move(fyne.NewPos(0, size.Height-h))
+	o[1].Resize(fyne.NewSize(size.Width, h))
+}
+
+// MinSize implements [fyne.Layout].
+func (bottom) MinSize(o []fyne.CanvasObject) fyne.Size { return stack{}.MinSize(o) }
+
+func (u *UI) scan() { u.app.Scan() }
+
+func (u *UI) tabs() fyne.CanvasObject {
+	var all []fyne.CanvasObject
+	for _, p := range places {
+		if p.place == "" {
+			button := sized(56, 48, over(block(u.accent, 14), container.NewCenter(icon(p.drawing, 24, u.onAccent))))
+			name := u.text("place.scan")
+			all = append(all, u.tap(name, radius, u.tabCell(button, name, u.accent, tabB), u.scan))
+			continue
+		}
+		c, st := u.ink2, tab
+		back := block(color.Transparent, 16)
+		if u.app.Place() == p.place {
+			c, st, back = u.onAccentSoft, tabB, block(u.accentSoft, 16)
+		}
+		drawing := over(back, container.NewCenter(u.dotted(p.place, icon(p.drawing, 24, c))))
+		name := u.text("place." + string(p.place))
+		place := p.place
+		word := u.ink2
+		if st == tabB {
+			word = u.accent
+		}
+		all = append(all, u.tap(name, radius, u.tabCell(sized(64, 32, drawing), name, word, st), func() { u.app.Go(place) }))
+	}
+	bar := pad(8, 4, 8, 4, beside(0, -1, all...))
+	return over(canvas.NewRectangle(u.surface), container.New(&column{}, u.hairline(), sized(0, 84, bar)))
+}
+
+// tabCell is a drawing with its word under it.
+func (u *UI) tabCell(drawing fyne.CanvasObject, name string, c color.Color, s style) fyne.CanvasObject {
+	return col(2, sized(0, 48, container.NewCenter(drawing)), u.paragraph(&words{text: name, style: s, colour: c, align: fyne.TextAlignCenter, most: 1}))
+}
+
+// dotted marks a place where something new waits.
+func (u *UI) dotted(p vm.Place, o fyne.CanvasObject) fyne.CanvasObject {
+	if p != vm.PlaceNotices || !u.app.Unseen() {
+		return o
+	}
+	dot := container.NewWithoutLayout(block(u.stop, 4))
+	dot.Objects[0].Resize(fyne.NewSize(8, 8))
+	dot.Objects[0].Move(fyne.NewPos(17, -1))
+	return over(o, dot)
+}
+
+func (u *UI) rail() fyne.CanvasObject {
+	all := []fyne.CanvasObject{
+		beside(12, 1, icon("sealplain", 36, u.accent), u.line(title, u.ink, u.text("name"))),
+		air(8),
+		u.railScan(),
+		air(8),
+	}
+	for _, p := range places {
+		if p.place == "" {
+			continue
+		}
+		place := p.place
+		all = append(all, u.railRow(p.drawing, u.text("place."+string(place)), u.app.Place() == place, func() { u.app.Go(place) }, place))
+	}
+	all = append(all, push(), u.railRow("lock", u.text("place.lock"), false, u.app.LockNow, ""))
+	side := container.New(&row{wide: 0, fill: true}, pad(32, 16, 24, 20, col(8, all...)), u.edgeLine())
+	return over(canvas.NewRectangle(u.sunk), side)
+}
+
+func (u *UI) edgeLine() fyne.CanvasObject {
+	r := canvas.NewRectangle(u.hair)
+	r.SetMinSize(fyne.NewSize(1, 1))
+	return r
+}
+
+func (u *UI) railScan() fyne.CanvasObject {
+	inner := pad(0, 16, 0, 16, beside(12, -2, icon("scan", 24, u.onAccent), u.line(strong, u.onAccent, u.text("place.scan"))))
+	return u.tap(u.text("place.scan"), radius, sized(0, 52*u.scale, over(block(u.accent, radius), inner)), u.scan)
+}
+
+func (u *UI) railRow(drawing, name string, on bool, do func(), p vm.Place) fyne.CanvasObject {
+	c, s, back := u.ink2, body, block(color.Transparent, 12)
+	if on {
+		c, s, back = u.onAccentSoft, strong, block(u.accentSoft, 12)
+	}
+	inner := pad(0, 12, 0, 14, beside(14, -2, u.dotted(p, icon(drawing, 24, c)), u.line(s, c, name)))
+	return u.tap(name, 12, sized(0, 48*u.scale, over(back, inner)), do)
+}
+
+// page is a screen of its own: a way back, a title, content that scrolls, and buttons that stay at the foot.
+func (u *UI) page(s vm.Screen, content fyne.CanvasObject, foot ...fyne.CanvasObject) fyne.CanvasObject {
+	e := u.edge()
+	var head []fyne.CanvasObject
+	if u.app.CanGoBack() {
+		head = append(head, pad(8, e, 0, e-12, beside(0, -2, u.glyph(u.text("back"), "back", u.app.Back))))
+	} else {
+		head = append(head, air(24))
+	}
+	head = append(head, pad(0, e, 8, e, u.write(display, u.ink, s.Title())))
+	body := u.scrolled("page", pad(8, e, 24, e, content))
+	if len(foot) == 0 {
+		return container.New(&top{}, col(0, head...), body)
+	}
+	return container.New(&top{}, col(0, head...), body, u.foot(foot...))
+}
+
+// foot is where the buttons are.
+func (u *UI) foot(buttons ...fyne.CanvasObject) fyne.CanvasObject {
+	e := u.edge()
+	return col(0, u.hairline(), pad(16, e, 24, e, col(12, buttons...)))
+}
+
+// top puts a head above and a foot under an object that takes the room between.
+type top struct{}
+
+// Layout implements [fyne.Layout].
+func (top) Layout(o []fyne.CanvasObject, size fyne.Size) {
+	head := heightFor(o[0], size.Width)
+	foot := float32(0)
+	if len(o) > 2 {
+		foot = heightFor(o[2], size.Width)
+		o[2].Move(fyne.NewPos(0, size.Height-foot))
+		o[2].Resize(fyne.NewSize(size.Width, foot))
+	}
+	o[0].Move(fyne.Position{})
+	o[0].Resize(fyne.NewSize(size.Width, head))
+	o[1].Move(fyne.NewPos(0, head))
+	o[1].Resize(fyne.NewSize(size.Width, max(0, size.Height-head-foot)))
+}
+
+// MinSize implements [fyne.Layout].
+func (top) MinSize(o []fyne.CanvasObject) fyne.Size { return stack{}.MinSize(o) }
+
+// overCards shows a journey as a sheet over the cards, or as a panel in a wide window.
+func (u *UI) overCards(sheet fyne.CanvasObject) fyne.CanvasObject {
+	under := fyne.CanvasObject(canvas.NewRectangle(u.bg))
+	if c := u.app.Under(); c != nil {
+		under = u.framed(u.place(c))
+	}
+	blur := canvas.NewBlur(8)
+	layers := []fyne.CanvasObject{under, blur, canvas.NewRectangle(u.scrim)}
+	if u.wide {
+		back := block(u.surface, radiusSheet)
+		layers = append(layers, container.New(&panel{widest: 832}, over(back, sheet)))
+	} else {
+		back := block(u.surface, radiusSheet)
+		layers = append(layers, container.New(&rising{}, over(container.New(&below{}, back), sheet)))
+	}
+	return over(layers...)
+}
+
+// rising is a sheet at the foot: as high as its content, but for 64 of what lies under it.
+type rising struct{}
+
+// Layout implements [fyne.Layout].
+func (rising) Layout(o []fyne.CanvasObject, size fyne.Size) {
+	h := min(heightFor(o[0], size.Width), size.Height-64)
+	o[0].Move(fyne.NewPos(0, size.Height-h))
+	o[0].Resize(fyne.NewSize(size.Width, h))
+}
+
+// MinSize implements [fyne.Layout].
+func (rising) MinSize(o []fyne.CanvasObject) fyne.Size { return fyne.NewSize(32, 32) }
+
+// below lets the round corners at the foot of a sheet fall outside of the window.
+type below struct{}
+
+// Layout implements [fyne.Layout].
+func (below) Layout(o []fyne.CanvasObject, size fyne.Size) {
+	o[0].Move(fyne.Position{})
+	o[0].Resize(size.AddWidthHeight(0, radiusSheet))
+}
+
+// MinSize implements [fyne.Layout].
+func (below) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.Size{} }
+
+// panel is a sheet in the middle of a wide window.
+type panel struct{ widest float32 }
+
+// Layout implements [fyne.Layout].
+func (p *panel) Layout(o []fyne.CanvasObject, size fyne.Size) {
+	w := min(p.widest, size.Width-64)
+	h := min(heightFor(o[0], w), size.Height-64)
+	o[0].Move(fyne.NewPos((size.Width-w)/2, (size.Height-h)/2))
+	o[0].Resize(fyne.NewSize(w, h))
+}
+
+// MinSize implements [fyne.Layout].
+func (p *panel) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(32, 32) }

@@ -1,0 +1,186 @@
+package ui
+
+import (
+	"image/color"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+)
+
+// primary is the one filled button of a screen.
+func (l *look) primary(name string, do func()) *tap {
+	return l.button(name, "", l.accent, nil, l.onAccent, do)
+}
+
+// secondary weighs as much as primary and is not filled.
+func (l *look) secondary(name string, do func()) *tap {
+	return l.button(name, "", l.surface, l.lineStrong, l.ink, do)
+}
+
+// danger is secondary with a text that warns.
+func (l *look) danger(name string, do func()) *tap {
+	return l.button(name, "", l.surface, l.lineStrong, l.stop, do)
+}
+
+// link is a button of text alone.
+func (l *look) link(name string, do func()) *tap {
+	return l.button(name, "", color.Transparent, nil, l.accent, do)
+}
+
+// withIcon is secondary with a drawing before the word.
+func (l *look) withIcon(name, drawing string, do func()) *tap {
+	return l.button(name, drawing, l.surface, l.lineStrong, l.ink, do)
+}
+
+func (l *look) button(name, drawing string, fill, edge, text color.Color, do func()) *tap {
+	b := outline(fill, edge, 1.5, radius)
+	if edge == nil {
+		b.StrokeWidth = 0
+	}
+	label := l.paragraph(&words{text: name, style: l.scaled(strong), colour: text, align: fyne.TextAlignCenter})
+	var inner fyne.CanvasObject = pad(16*l.scale, 16, 16*l.scale, 16, label)
+	if drawing != "" {
+		one := l.line(strong, text, name)
+		inner = container.NewCenter(beside(10, -2, icon(drawing, 24, text), one))
+		inner = over(sized(0, buttonHeight*l.scale, air(0)), inner)
+	}
+	return l.tap(name, radius, over(b, inner), do)
+}
+
+// disabled shows that a button cannot be used yet.
+func (t *tap) disabled() *tap {
+	t.off = true
+	l := t.look
+	t.content = over(outline(l.sunk, l.hair, 1.5, radius), pad(16*l.scale, 16, 16*l.scale, 16,
+		l.centred(strong, l.ink2, t.name)))
+	return t
+}
+
+// glyph is a button that is one drawing; its name is for those who do not see it.
+func (l *look) glyph(name, drawing string, do func()) *tap {
+	return l.tap(name, 12, sized(target, target, container.NewCenter(icon(drawing, 24, l.ink))), do)
+}
+
+// status is a word with a shape of its own, never a colour alone.
+type status struct {
+	drawing string
+	colour  func(*palette) (strong, soft color.NRGBA)
+}
+
+var statuses = map[string]status{
+	"valid":     {"tick", func(p *palette) (a, b color.NRGBA) { return p.ok, p.okSoft }},
+	"expiring":  {"warn", func(p *palette) (a, b color.NRGBA) { return p.warn, p.warnSoft }},
+	"expired":   {"minus", func(p *palette) (a, b color.NRGBA) { return p.quiet, p.quietSoft }},
+	"revoked":   {"cross", func(p *palette) (a, b color.NRGBA) { return p.stop, p.stopSoft }},
+	"suspended": {"pause", func(p *palette) (a, b color.NRGBA) { return p.warn, p.warnSoft }},
+	"unknown":   {"question", func(p *palette) (a, b color.NRGBA) { return p.quiet, p.quietSoft }},
+	"reissue":   {"add", func(p *palette) (a, b color.NRGBA) { return p.warn, p.warnSoft }},
+	"new":       {"add", func(p *palette) (a, b color.NRGBA) { return p.accent, p.accentSoft }},
+}
+
+// pill shows a status as shape and word. On art it is white in both themes.
+func (l *look) pill(kind, word string, onArt bool) fyne.CanvasObject {
+	s, ok := statuses[kind]
+	if !ok {
+		s = statuses["unknown"]
+	}
+	p := l.palette
+	fill := l.surface
+	if onArt {
+		p, fill = &light, light.surface
+	}
+	c, soft := s.colour(p)
+	if !onArt {
+		fill = soft
+	}
+	return over(block(fill, 14*l.scale), pad(6, 12, 6, 8, beside(6, -2, icon(s.drawing, 16, c), l.line(pillT, c, word))))
+}
+
+// note is a remark that people should read: shape, strong line, plain line on a soft tint.
+func (l *look) note(kind, head, text string) fyne.CanvasObject {
+	c, soft := statuses[kind].colour(l.palette)
+	lines := []fyne.CanvasObject{l.write(strong, c, head)}
+	if text != "" {
+		lines = append(lines, l.write(body, l.ink, text))
+	}
+	return over(block(soft, radius), padAll(16, atTop(12, 1, icon(statuses[kind].drawing, 24, c), col(4, lines...))))
+}
+
+// entry is a row of a list: drawing, name, maybe a second line, maybe a value at the right.
+type entry struct {
+	drawing, name, detail, value string
+	opens                        bool // something; shown as a chevron
+	colour                       color.Color
+	end                          fyne.CanvasObject // instead of the value
+}
+
+func (l *look) row(e entry, do func()) fyne.CanvasObject {
+	c := e.colour
+	if c == nil {
+		c = l.ink
+	}
+	lines := []fyne.CanvasObject{l.write(body, c, e.name)}
+	height := float32(56)
+	if e.detail != "" {
+		lines = append(lines, l.write(small, l.ink2, e.detail))
+		height = 72
+	}
+	var parts []fyne.CanvasObject
+	wide := 0
+	if e.drawing != "" {
+		parts, wide = append(parts, icon(e.drawing, 24, c)), 1
+	}
+	parts = append(parts, col(0, lines...))
+	switch {
+	case e.end != nil:
+		parts = append(parts, e.end)
+	case e.value != "":
+		parts = append(parts, l.line(body, l.ink2, e.value))
+	}
+	if e.opens {
+		parts = append(parts, icon("next", 20, l.ink2))
+	}
+	inner := over(sized(0, height*l.scale, air(0)), pad(8, 16, 8, 16, beside(14, wide, parts...)))
+	if do == nil {
+		return inner
+	}
+	return l.tap(e.name, radius, inner, do)
+}
+
+// rows is a group of rows with hairlines between them.
+func (l *look) rows(all ...fyne.CanvasObject) fyne.CanvasObject {
+	var out []fyne.CanvasObject
+	for i, o := range all {
+		if i > 0 {
+			out = append(out, pad(0, 0, 0, 16, l.hairline()))
+		}
+		out = append(out, o)
+	}
+	return l.group(col(0, out...))
+}
+
+// toggle is a switch; on shows a tick and not only a colour.
+func (l *look) toggle(on bool) fyne.CanvasObject {
+	track := outline(l.sunk, l.lineStrong, 1.5, 14)
+	knob := over(block(l.lineStrong, 10))
+	left := float32(4)
+	if on {
+		track = block(l.accent, 14)
+		knob = over(block(l.onAccent, 10), padAll(3, icon("check", 14, l.accent)))
+		left = 24
+	}
+	return sized(48, 28, over(track, pad(4, 48-20-left, 4, left, knob)))
+}
+
+// meter shows how many of some are left, in blocks.
+func (l *look) meter(left, of int) fyne.CanvasObject {
+	var cells []fyne.CanvasObject
+	for i := range of {
+		cell := block(l.sunk, 3)
+		if i < left {
+			cell = block(l.accent, 3)
+		}
+		cells = append(cells, cell)
+	}
+	return sized(0, 8, beside(3, -1, cells...))
+}

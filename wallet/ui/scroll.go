@@ -1,0 +1,160 @@
+package ui
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/widget"
+)
+
+// scroll shows a part of content that is higher than the room there is. It remembers where it was, says when the end
+// was seen, and shows a bar only while there is more.
+type scroll struct {
+	widget.BaseWidget
+	inner *fyne.Container // the content
+	flow  *tall
+	box   *container.Scroll
+	bar   *canvas.Rectangle
+	seen  func()
+	moved func(top, height float32)
+	gone  bool // the end was seen
+	begin float32
+}
+
+// tall gives content the height that its width asks for.
+type tall struct{ width float32 }
+
+// Layout implements [fyne.Layout].
+func (t *tall) Layout(objects []fyne.CanvasObject, size fyne.Size) { stack{}.Layout(objects, size) }
+
+// MinSize implements [fyne.Layout].
+func (t *tall) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	h := float32(0)
+	for _, o := range objects {
+		h = max(h, heightFor(o, t.width))
+	}
+	return fyne.NewSize(0, h)
+}
+
+// scrolled makes content scroll; name keeps the place.
+func (u *UI) scrolled(name string, content fyne.CanvasObject) *scroll {
+	s := &scroll{flow: &tall{}, begin: u.offset[name]}
+	s.inner = container.New(s.flow, content)
+	s.box = container.NewVScroll(s.inner)
+	s.bar = block(alpha(u.lineStrong, 60), 2)
+	s.box.OnScrolled = func(p fyne.Position) {
+		u.offset[name] = p.Y
+		s.track()
+	}
+	s.ExtendBaseWidget(s)
+	return s
+}
+
+// CreateRenderer implements [fyne.Widget].
+func (s *scroll) CreateRenderer() fyne.WidgetRenderer { return &scrollRenderer{s} }
+
+type scrollRenderer struct{ s *scroll }
+
+func (r *scrollRenderer) Layout(size fyne.Size) {
+	s := r.s
+	s.flow.width = size.Width
+	s.box.Resize(size)
+	s.box.Refresh()
+	if s.begin > 0 {
+		s.box.Offset = fyne.NewPos(0, s.begin)
+		s.begin = 0
+		s.box.Refresh()
+	}
+	s.track()
+}
+func (r *scrollRenderer) MinSize() fyne.Size { return fyne.NewSize(32, 64) }
+func (r *scrollRenderer) Refresh()           { r.s.box.Refresh(); r.s.track() }
+func (r *scrollRenderer) Objects() []fyne.CanvasObject {
+	return []fyne.CanvasObject{r.s.box, r.s.bar}
+}
+func (r *scrollRenderer) Destroy() {}
+
+// track moves the bar and notices the end.
+func (s *scroll) track() {
+	room, whole := s.Size().Height, s.inner.MinSize().Height
+	if s.moved != nil {
+		s.moved(s.box.Offset.Y, room)
+	}
+	s.bar.Hidden = whole <= room+1
+	if !s.bar.Hidden {
+		h := max(32, room*room/whole)
+		s.bar.Move(fyne.NewPos(s.Size().Width-8, s.box.Offset.Y/(whole-room)*(room-h)))
+		s.bar.Resize(fyne.NewSize(4, h))
+	}
+	s.bar.Refresh()
+	if !s.gone && room > 0 && s.box.Offset.Y+room >= whole-8 {
+		s.gone = true
+		if s.seen != nil {
+			s.seen()
+		}
+	}
+}
+
+// lazy is a list of rows of one height of which only those in sight are made.
+type lazy struct {
+	count       int
+	height, gap float32
+	columns     func(width float32) (n int, each float32)
+	build       func(i int) fyne.CanvasObject
+	made        map[int]fyne.CanvasObject
+	owner       *fyne.Container
+	top, room   float32
+}
+
+func newLazy(count int, height, gap float32, columns func(float32) (int, float32), build func(int) fyne.CanvasObject) *fyne.Container {
+	l := &lazy{count: count, height: height, gap: gap, columns: columns, build: build, made: map[int]fyne.CanvasObject{}}
+	l.owner = container.New(l)
+	return l.owner
+}
+
+func (l *lazy) heightFor(_ []fyne.CanvasObject, width float32) float32 {
+	n, _ := l.columns(width)
+	rows := (l.count + n - 1) / n
+	return float32(rows)*(l.height+l.gap) - l.gap
+}
+
+// MinSize implements [fyne.Layout].
+func (l *lazy) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(0, l.height) }
+
+// Layout implements [fyne.Layout].
+func (l *lazy) Layout(_ []fyne.CanvasObject, size fyne.Size) {
+	n, each := l.columns(size.Width)
+	step := l.height + l.gap
+	room := l.room
+	if room == 0 {
+		room = 1200
+	}
+	first := max(0, int((l.top-step)/step)) * n
+	last := min(l.count, (int((l.top+room+step)/step)+1)*n)
+	l.owner.Objects = l.owner.Objects[:0]
+	for i := range l.made {
+		if i < first-8*n || i >= last+8*n {
+			delete(l.made, i)
+		}
+	}
+	for i := first; i < last; i++ {
+		o := l.made[i]
+		if o == nil {
+			o = l.build(i)
+			l.made[i] = o
+		}
+		o.Move(fyne.NewPos(float32(i%n)*(each+l.gap), float32(i/n)*step))
+		o.Resize(fyne.NewSize(each, l.height))
+		l.owner.Objects = append(l.owner.Objects, o)
+	}
+}
+
+// look moves the part in sight.
+func (l *lazy) scrolledTo(top, room float32) {
+	if l.top == top && l.room == room {
+		return
+	}
+	l.top, l.room = top, room
+	l.Layout(nil, l.owner.Size())
+	canvas.Refresh(l.owner)
+}

@@ -1,0 +1,130 @@
+package ui
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/widget"
+)
+
+// tap is anything that can be tapped: a mouse, a finger and the keyboard do the same, and the focus shows as a ring
+// around it. What it looks like is its content.
+type tap struct {
+	widget.BaseWidget
+	content fyne.CanvasObject
+	corner  float32
+	ring    *canvas.Rectangle
+	press   *canvas.Rectangle
+	do      func()
+	// name identifies it between two pictures of one screen, so that the focus stays; it is what a screen reader would say.
+	name     string
+	off      bool
+	noReturn bool // Enter does nothing: what cannot be taken back is chosen with Space or a tap
+	focused  bool
+	look     *look
+}
+
+var (
+	_ fyne.Tappable      = (*tap)(nil)
+	_ fyne.Focusable     = (*tap)(nil)
+	_ desktop.Hoverable  = (*tap)(nil)
+	_ desktop.Cursorable = (*tap)(nil)
+	_ flow               = (*tap)(nil)
+)
+
+func (l *look) tap(name string, corner float32, content fyne.CanvasObject, do func()) *tap {
+	t := &tap{name: name, corner: corner, content: content, do: do, look: l}
+	t.ring = outline(nil, l.ink, 3, corner+6)
+	t.ring.Hide()
+	t.press = block(l.press, corner)
+	t.press.Hide()
+	t.ExtendBaseWidget(t)
+	return t
+}
+
+// CreateRenderer implements [fyne.Widget].
+func (t *tap) CreateRenderer() fyne.WidgetRenderer { return &tapRenderer{t} }
+
+type tapRenderer struct{ t *tap }
+
+func (r *tapRenderer) Layout(size fyne.Size) {
+	r.t.content.Move(fyne.Position{})
+	r.t.content.Resize(size)
+	r.t.press.Resize(size)
+	// Three of air, then three of ring, outside of the control.
+	r.t.ring.Move(fyne.NewPos(-6, -6))
+	r.t.ring.Resize(size.AddWidthHeight(12, 12))
+}
+func (r *tapRenderer) MinSize() fyne.Size { return r.t.content.MinSize() }
+func (r *tapRenderer) Refresh() {
+	r.t.ring.Refresh()
+	r.t.press.Refresh()
+	r.t.content.Refresh()
+}
+func (r *tapRenderer) Objects() []fyne.CanvasObject {
+	return []fyne.CanvasObject{r.t.content, r.t.press, r.t.ring}
+}
+func (r *tapRenderer) Destroy() {}
+
+func (t *tap) heightFor(width float32) float32 { return heightFor(t.content, width) }
+
+// Tapped implements [fyne.Tappable].
+func (t *tap) Tapped(*fyne.PointEvent) {
+	if !t.off && t.do != nil {
+		t.do()
+	}
+}
+
+// FocusGained implements [fyne.Focusable].
+func (t *tap) FocusGained() {
+	t.focused = true
+	t.ring.Show()
+	t.Refresh()
+}
+
+// FocusLost implements [fyne.Focusable].
+func (t *tap) FocusLost() {
+	t.focused = false
+	t.ring.Hide()
+	t.Refresh()
+}
+
+// TypedRune implements [fyne.Focusable].
+func (t *tap) TypedRune(rune) {}
+
+// TypedKey implements [fyne.Focusable].
+func (t *tap) TypedKey(e *fyne.KeyEvent) {
+	switch e.Name {
+	case fyne.KeySpace:
+		t.Tapped(nil)
+	case fyne.KeyReturn, fyne.KeyEnter:
+		if !t.noReturn {
+			t.Tapped(nil)
+		}
+	}
+}
+
+// MouseIn implements [desktop.Hoverable].
+func (t *tap) MouseIn(*desktop.MouseEvent) {
+	if !t.off {
+		t.press.Show()
+		t.press.Refresh()
+	}
+}
+
+// MouseMoved implements [desktop.Hoverable].
+func (t *tap) MouseMoved(*desktop.MouseEvent) {}
+
+// MouseOut implements [desktop.Hoverable].
+func (t *tap) MouseOut() {
+	t.press.Hide()
+	t.press.Refresh()
+}
+
+// Cursor implements [desktop.Cursorable].
+func (t *tap) Cursor() desktop.Cursor {
+	if t.off {
+		return desktop.DefaultCursor
+	}
+	return desktop.PointerCursor
+}

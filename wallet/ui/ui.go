@@ -1,0 +1,307 @@
+// Package ui draws the wallet with Fyne: it shows the state that package vm holds, and calls its actions.
+//
+// Start with [New]. Every screen is built from the state each time that changes, so that no colour, language or size of
+// text outlives a change of settings; what must survive (focus, scrolling, a text that is being typed) is kept by name.
+//
+// It deliberately leaves out fyne/app: the two programs have that, and with it the only cgo. It knows nothing of
+// protocols and keys.
+package ui
+
+import (
+	"bytes"
+	"fmt"
+	"image/png"
+	"io"
+	"os"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/theme"
+
+	"github.com/zegel-id/zegel/wallet/vm"
+)
+
+// Platform is what differs between a desktop and a phone.
+type Platform interface {
+	// Scan looks for a QR code: with the camera, or in a part of the screen. done gets "" if there was none.
+	Scan(done func(text string))
+	// Camera says whether Scan uses a camera.
+	Camera() bool
+	Paste() string
+	Copy(text string)
+	// OpenFile lets the person choose a file; done gets nil if none was chosen.
+	OpenFile(done func(data []byte))
+	// SaveFile lets the person choose where to save.
+	SaveFile(name string, data []byte, done func(error))
+	OpenURL(url string) error
+	// Dark says whether the system asks for dark colours.
+	Dark() bool
+}
+
+// UI is a window with the wallet in it.
+type UI struct {
+	app      *vm.App
+	win      fyne.Window
+	platform Platform
+	look
+
+	root   *fyne.Container
+	shown  string             // key of the screen that is shown
+	kept   map[string]string  // texts being typed on it
+	offset map[string]float32 // how far parts of it are scrolled
+	taps   []fyne.Focusable   // in the order of the keyboard
+	size   fyne.Size
+}
+
+// New draws app in win. Call [UI.Render] whenever the app has changed, on the thread that draws.
+func New(app *vm.App, win fyne.Window, p Platform) *UI {
+	u := &UI{app: app, win: win, platform: p, kept: map[string]string{}, offset: map[string]float32{}}
+	u.root = fyne.NewContainerWithoutLayout()
+	u.root.Layout = &window{u}
+	win.SetPadded(false)
+	win.SetContent(u.root)
+	win.Canvas().SetOnTypedKey(u.key)
+	u.Render()
+	return u
+}
+
+// window is the layout of the whole: it draws anew when the window becomes wide or narrow.
+type window struct{ u *UI }
+
+// Layout implements [fyne.Layout].
+func (w *window) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	wide := size.Width >= wideFrom
+	first := w.u.size.IsZero()
+	w.u.size = size
+	if wide != w.u.wide || first {
+		w.u.wide = wide
+		w.u.Render()
+		return
+	}
+	stack{}.Layout(objects, size)
+}
+
+// MinSize implements [fyne.Layout].
+func (w *window) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(320, 480) }
+
+// key handles keys that nothing focused took.
+func (u *UI) key(e *fyne.KeyEvent) {
+	u.app.Touch()
+	switch e.Name {
+	case fyne.KeyEscape:
+		u.escape()
+	case fyne.KeyBackspace:
+		if pad, ok := u.app.Screen().(interface{ Erase() }); ok {
+			pad.Erase()
+		}
+	}
+}
+
+// escape is the safe way out: it stops a request and refuses an offer, and elsewhere goes back.
+func (u *UI) escape() {
+	switch s := u.app.Screen().(type) {
+	case *vm.Share:
+		s.Stop()
+	case *vm.Offer:
+		s.Decline()
+	default:
+		u.app.Back()
+	}
+}
+
+// Render draws the state.
+func (u *UI) Render() {
+	u.settle()
+	if u.size.IsZero() {
+		return
+	}
+	screen := u.app.Screen()
+	key := fmt.Sprintf("%T", screen)
+	same := key == u.shown
+	focus := ""
+	if t, ok := u.win.Canvas().Focused().(named); ok && same {
+		focus = t.Name()
+	}
+	if !same {
+		u.shown, u.kept, u.offset = key, map[string]string{}, map[string]float32{}
+	}
+	u.taps = nil
+	u.root.Objects = []fyne.CanvasObject{canvas.NewRectangle(u.bg), u.content(screen)}
+	stack{}.Layout(u.root.Objects, u.size)
+	u.root.Refresh()
+	u.win.SetTitle(u.app.Text("wallet.name") + " – " + screen.Title())
+	u.refocus(focus)
+}
+
+// settle reads the choices of colours and sizes.
+func (u *UI) settle() {
+	p := u.app.Prefs()
+	night := p.Appearance == "dark" || p.Appearance == "" && u.platform.Dark()
+	u.palette = &light
+	if night {
+		u.palette = &dark
+	}
+	u.scale, u.still = p.Scale(), p.Still
+	want := house{u.palette, u.scale}
+	if settings := fyne.CurrentApp().Settings(); settings.Theme() != fyne.Theme(want) {
+		settings.SetTheme(want)
+	}
+}
+
+// named is what the focus comes back to after a screen was drawn anew.
+type named interface{ Name() string }
+
+// Name is what the control is called: for the focus, for tests, and one day for screen readers.
+func (t *tap) Name() string { return t.name }
+
+func (u *UI) refocus(name string) {
+	c := u.win.Canvas()
+	if name == "" {
+		if c.Focused() != nil {
+			c.Unfocus()
+		}
+		return
+	}
+	walk(u.root, func(o fyne.CanvasObject) bool {
+		n, ok := o.(named)
+		if !ok || n.Name() != name {
+			return true
+		}
+		c.Focus(o.(fyne.Focusable))
+		return false
+	})
+}
+
+// walk visits an object and all in it, until visit says stop.
+func walk(o fyne.CanvasObject, visit func(fyne.CanvasObject) bool) bool {
+	if o == nil || !visit(o) {
+		return false
+	}
+	switch o := o.(type) {
+	case *fyne.Container:
+		for _, c := range o.Objects {
+			if !walk(c, visit) {
+				return false
+			}
+		}
+	case *tap:
+		return walk(o.content, visit)
+	case *scroll:
+		return walk(o.inner, visit)
+	}
+	return true
+}
+
+// content is the screen with what stands around it.
+func (u *UI) content(s vm.Screen) fyne.CanvasObject {
+	switch s := s.(type) {
+	case *vm.Share:
+		return u.overCards(u.share(s))
+	case *vm.Offer:
+		return u.overCards(u.offer(s))
+	}
+	if u.app.Place() != "" {
+		return u.framed(u.place(s))
+	}
+	inner := u.alone(s)
+	if u.wide {
+		if u.app.Unlocked() {
+			return u.framed(widest(560, inner))
+		}
+		return widest(480, inner)
+	}
+	return inner
+}
+
+func (u *UI) place(s vm.Screen) fyne.CanvasObject {
+	switch s := s.(type) {
+	case *vm.Cards:
+		return u.cards(s)
+	case *vm.Activity:
+		return u.activity(s)
+	case *vm.Notices:
+		return u.notices(s)
+	case *vm.Settings:
+		return u.settings(s)
+	}
+	return air(0)
+}
+
+func (u *UI) alone(s vm.Screen) fyne.CanvasObject {
+	switch s := s.(type) {
+	case *vm.Welcome:
+		return u.welcome(s)
+	case *vm.Secret:
+		return u.secret(s)
+	case *vm.Lock:
+		return u.lock(s)
+	case *vm.Card:
+		return u.detail(s)
+	case *vm.Add:
+		return u.add(s)
+	case *vm.Event:
+		return u.event(s)
+	case *vm.Learned:
+		return u.learned(s)
+	case *vm.Backup:
+		return u.backup(s)
+	case *vm.Guardians:
+		return u.guardians(s)
+	case *vm.Rehearse:
+		return u.rehearse(s)
+	case *vm.Restore:
+		return u.restore(s)
+	case *vm.Licences:
+		return u.licences(s)
+	}
+	return air(0)
+}
+
+// text is short for the words of the wallet.
+func (u *UI) text(key string, pairs ...any) string { return u.app.Text("wallet."+key, pairs...) }
+
+// variant is the theme variant that goes with the palette.
+func (u *UI) variant() fyne.ThemeVariant {
+	if u.dark {
+		return theme.VariantDark
+	}
+	return theme.VariantLight
+}
+
+// Icon is the picture of the program.
+func Icon() fyne.Resource {
+	var out bytes.Buffer
+	if err := png.Encode(&out, draw(icons["sealplain"], light.accent, 256, 256)); err != nil {
+		panic("ui: internal error: " + err.Error())
+	}
+	return fyne.NewStaticResource("zegel.png", out.Bytes())
+}
+
+// Dropped takes files that were dropped on the window: pictures of a code, or texts with a link.
+func (u *UI) Dropped(files []fyne.URI) {
+	if !u.app.Unlocked() || len(files) == 0 || files[0].Scheme() != "file" {
+		return
+	}
+	data, err := readFile(files[0].Path())
+	if err != nil {
+		return
+	}
+	if _, ok := u.app.Screen().(*vm.Add); !ok {
+		u.app.Scan()
+	}
+	if s, ok := u.app.Screen().(*vm.Add); ok {
+		u.dropped(s, data)
+	}
+}
+
+// maxDropped bounds a file that was dropped.
+const maxDropped = 64 << 20
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxDropped))
+}

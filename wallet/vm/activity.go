@@ -1,0 +1,208 @@
+package vm
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/zegel-id/zegel/wallet"
+)
+
+// Line is a line of the history.
+type Line struct {
+	N       int    // to open it
+	Day     string // the day it stands under
+	Party   string
+	What    string // "1 gegeven gedeeld"
+	Time    string
+	Kind    string // shared, refused, failed, received, revoked, deleted, restored
+	Unknown bool
+	Extra   bool
+}
+
+// Activity is what went to whom.
+type Activity struct {
+	Lines   []Line
+	Filter  string // "", shared, received, other
+	Problem *Problem
+
+	app     *App
+	entries []wallet.Entry
+}
+
+// Filters of the history, in their order on the screen.
+var Filters = []string{"", "shared", "received", "other"}
+
+func (a *App) newActivity() *Activity {
+	s := &Activity{app: a}
+	s.refresh()
+	return s
+}
+
+// Title implements [Screen].
+func (s *Activity) Title() string { return s.app.Text("wallet.activity.title") }
+
+func (s *Activity) refresh() {
+	entries, err := s.app.wallet.History(context.Background())
+	s.entries, s.Problem = entries, s.app.trouble(err)
+	s.fill()
+}
+
+// SetFilter shows some kinds of lines only.
+func (s *Activity) SetFilter(f string) {
+	s.Filter = f
+	s.fill()
+	s.app.changed()
+}
+
+func (s *Activity) fill() {
+	s.Lines = nil
+	for n, e := range s.entries {
+		if s.passes(e) {
+			s.Lines = append(s.Lines, s.app.line(n, e))
+		}
+	}
+}
+
+func (s *Activity) passes(e wallet.Entry) bool {
+	switch s.Filter {
+	case "shared", "received":
+		return e.Kind == s.Filter
+	case "other":
+		return e.Kind != "shared" && e.Kind != "received"
+	}
+	return true
+}
+
+func (a *App) line(n int, e wallet.Entry) Line {
+	l := Line{N: n, Party: e.Party, Kind: e.Kind, Time: a.clock(e.Time), Day: a.day(e.Time), Unknown: e.Unknown, Extra: len(e.Extra) > 0}
+	switch {
+	case e.Kind == "shared" && e.Outcome != "ok":
+		l.What, l.Kind = a.Text("wallet.activity.unsure"), "failed"
+	case e.Kind == "shared":
+		l.What = a.Count(len(e.Claims), "wallet.activity.shared")
+	default:
+		l.What = a.Text("wallet.activity."+e.Kind, "card", e.Card)
+	}
+	if l.Party == "" {
+		l.Party = a.Text("wallet.name")
+	}
+	return l
+}
+
+// day names the day of a line: today, yesterday, or the date.
+func (a *App) day(t time.Time) string {
+	now := a.deps.Now().Local()
+	y, m, d := t.Local().Date()
+	for i, key := range []string{"wallet.today", "wallet.yesterday"} {
+		ny, nm, nd := now.AddDate(0, 0, -i).Date()
+		if y == ny && m == nm && d == nd {
+			return a.Text(key)
+		}
+	}
+	return a.date(t)
+}
+
+// Open shows one line.
+func (s *Activity) Open(n int) {
+	if n >= 0 && n < len(s.entries) {
+		s.app.open(&Event{Line: s.app.line(n, s.entries[n]), app: s.app, entry: s.entries[n]})
+	}
+}
+
+// Learned shows what each organisation has learned.
+func (s *Activity) Learned() {
+	s.app.open(&Learned{app: s.app, Parties: learned(s.entries)})
+}
+
+// Event is one line of the history from close by. It names facts and never their values: the wallet does not keep those.
+type Event struct {
+	Line
+	app   *App
+	entry wallet.Entry
+}
+
+// Title implements [Screen].
+func (s *Event) Title() string { return s.Party }
+
+// When is the moment it happened.
+func (s *Event) When() string { return s.app.moment(s.entry.Time) }
+
+// Facts are the names of what was shared.
+func (s *Event) Facts() []string {
+	if len(s.entry.Labels) == len(s.entry.Claims) {
+		return s.entry.Labels
+	}
+	return s.entry.Claims
+}
+
+// Registered says whether the party stood in the register.
+func (s *Event) Registered() bool { return s.entry.Registered }
+
+// Why is the purpose that the register named.
+func (s *Event) Why() string { return s.entry.Purpose }
+
+// Card is the card it came from.
+func (s *Event) Card() string { return s.entry.Card }
+
+// Beyond are the facts outside the registered purpose.
+func (s *Event) Beyond() []string { return s.entry.Extra }
+
+// Receipt is a text to copy: who, what, when, why.
+func (s *Event) Receipt() string {
+	a := s.app
+	text := a.Text("wallet.receipt", "party", s.Party, "when", s.When(), "what", s.What)
+	for _, f := range s.Facts() {
+		text += "\n- " + f
+	}
+	if s.entry.Purpose != "" {
+		text += "\n" + a.Text("wallet.receipt.why", "why", s.entry.Purpose)
+	}
+	return text
+}
+
+// Party is an organisation and the names of what it has learned.
+type Party struct {
+	Name       string
+	Registered bool
+	Facts      []string
+	Times      int
+}
+
+// Learned is what each organisation has learned, over the whole history.
+type Learned struct {
+	Parties []Party
+
+	app *App
+}
+
+// Title implements [Screen].
+func (s *Learned) Title() string { return s.app.Text("wallet.learned.title") }
+
+func learned(entries []wallet.Entry) []Party {
+	var all []Party
+	for _, e := range entries {
+		if e.Kind != "shared" {
+			continue
+		}
+		i := slices.IndexFunc(all, func(p Party) bool { return p.Name == e.Party && p.Registered == e.Registered })
+		if i < 0 {
+			all = append(all, Party{Name: e.Party, Registered: e.Registered})
+			i = len(all) - 1
+		}
+		all[i].Times++
+		names := e.Labels
+		if len(names) != len(e.Claims) {
+			names = e.Claims
+		}
+		for _, n := range names {
+			if !slices.Contains(all[i].Facts, n) {
+				all[i].Facts = append(all[i].Facts, n)
+			}
+		}
+	}
+	for i := range all {
+		slices.Sort(all[i].Facts)
+	}
+	return all
+}

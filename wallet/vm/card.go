@@ -1,0 +1,170 @@
+package vm
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/zegel-id/zegel/wallet"
+)
+
+// Value is one fact on a card, hidden until the person wants to see it.
+type Value struct {
+	Path, Label, Text string
+	Shown             bool
+}
+
+// Card is one card from close by.
+type Card struct {
+	Item
+	Values     []Value
+	Registered bool // the registry knows the issuer
+	Copies     int  // left
+	Of         int  // how many a batch has, for a meter
+	Reusable   bool // a single copy that is shown again and again
+	Checked    string
+	Deleting   bool // the person is asked whether to delete it
+	Busy       bool
+	Problem    *Problem
+
+	app *App
+}
+
+// batch is how many copies an issuer of ours hands out at a time.
+const batch = 10
+
+func (a *App) newCard(id string) *Card {
+	s := &Card{app: a, Of: batch}
+	s.load(id)
+	return s
+}
+
+func (s *Card) load(id string) {
+	cards, err := s.app.wallet.Cards(context.Background())
+	if err != nil {
+		s.Problem = s.app.trouble(err)
+		return
+	}
+	i := slices.IndexFunc(cards, func(c wallet.Card) bool { return c.ID == id })
+	if i < 0 {
+		s.Problem = s.app.problem("card.gone")
+		return
+	}
+	s.fill(cards[i])
+}
+
+func (s *Card) fill(c wallet.Card) {
+	a := s.app
+	shown := map[string]bool{}
+	for _, v := range s.Values {
+		shown[v.Path] = v.Shown
+	}
+	s.Item, s.Registered, s.Copies, s.Reusable = a.item(c), c.Registered, c.Copies, c.Reusable
+	s.Of = max(batch, c.Copies)
+	s.Values = a.values("", c.Claims, c.Labels)
+	for i := range s.Values {
+		s.Values[i].Shown = shown[s.Values[i].Path]
+	}
+	s.Checked = ""
+	if !c.Checked.IsZero() {
+		s.Checked = a.Text("wallet.card.checked", "time", a.moment(c.Checked))
+	}
+}
+
+// values lists the facts on a card, in the order of the issuer's names and then of the alphabet.
+func (a *App) values(prefix string, claims map[string]any, labels map[string]string) []Value {
+	var out []Value
+	for name, v := range claims {
+		path := prefix + name
+		if inner, ok := v.(map[string]any); ok {
+			out = append(out, a.values(path+".", inner, labels)...)
+			continue
+		}
+		label := labels[path]
+		if label == "" {
+			label = path
+		}
+		out = append(out, Value{Path: path, Label: label, Text: a.value(v)})
+	}
+	slices.SortFunc(out, func(x, y Value) int { return strings.Compare(x.Path, y.Path) })
+	return out
+}
+
+// value writes a fact for people.
+func (a *App) value(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "–"
+	case bool:
+		if v {
+			return a.Text("wallet.yes")
+		}
+		return a.Text("wallet.no")
+	case string:
+		if len(v) == len("2006-01-02") {
+			if t, err := parseDay(v); err == nil {
+				return a.date(t)
+			}
+		}
+		return v
+	case []any:
+		var parts []string
+		for _, e := range v {
+			parts = append(parts, a.value(e))
+		}
+		return strings.Join(parts, ", ")
+	}
+	return fmt.Sprint(v)
+}
+
+// Title implements [Screen].
+func (s *Card) Title() string { return s.Name }
+
+func (s *Card) refresh() { s.load(s.ID) }
+
+// Show shows or hides one value.
+func (s *Card) Show(path string) {
+	for i := range s.Values {
+		if s.Values[i].Path == path {
+			s.Values[i].Shown = !s.Values[i].Shown
+		}
+	}
+	s.app.changed()
+}
+
+// Update looks up whether the card still counts.
+func (s *Card) Update() {
+	a := s.app
+	s.Busy = true
+	a.run(func(ctx context.Context) error {
+		_, err := a.wallet.Refresh(ctx)
+		return err
+	}, func(err error) {
+		s.Busy = false
+		s.load(s.ID)
+		if err != nil {
+			s.Problem = a.trouble(err)
+		}
+	})
+}
+
+// AskDelete asks whether to delete the card; Keep goes back.
+func (s *Card) AskDelete() { s.Deleting = true; s.app.changed() }
+
+// Keep does not delete it.
+func (s *Card) Keep() { s.Deleting = false; s.app.changed() }
+
+// Delete removes the card and its keys.
+func (s *Card) Delete() {
+	a := s.app
+	s.Busy, s.Deleting = true, false
+	a.run(func(ctx context.Context) error { return a.wallet.Delete(ctx, s.ID) }, func(err error) {
+		s.Busy = false
+		if err != nil {
+			s.Problem = a.trouble(err)
+			return
+		}
+		a.show(a.newCards())
+	})
+}

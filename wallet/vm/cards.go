@@ -1,0 +1,134 @@
+package vm
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/zegel-id/zegel/wallet"
+)
+
+// Item is a card in the list. No personal value stands on it.
+type Item struct {
+	ID, Name, Issuer string
+	Type             string
+	Line             string // "Geldig tot 14 mei 2028"
+	Kind             string // status, as [wallet.Card] has it
+	Word             string // the status in a word
+	Dead             bool   // it does not work any more
+}
+
+// Cards is the list of cards, those that need attention first.
+type Cards struct {
+	Items   []Item
+	Query   string // of the search
+	All     int    // cards there are, found or not
+	Problem *Problem
+
+	app   *App
+	cards []wallet.Card
+}
+
+func (a *App) newCards() *Cards {
+	s := &Cards{app: a}
+	s.refresh()
+	return s
+}
+
+// Title implements [Screen].
+func (s *Cards) Title() string { return s.app.Text("wallet.cards.title") }
+
+// Summary says how many cards there are, and where.
+func (s *Cards) Summary() string {
+	if s.All == 0 {
+		return s.app.Text("wallet.cards.none")
+	}
+	return s.app.Count(s.All, "wallet.cards.count")
+}
+
+func (s *Cards) refresh() {
+	cards, err := s.app.wallet.Cards(context.Background())
+	s.cards, s.Problem = cards, s.app.trouble(err)
+	s.filter()
+}
+
+// Search shows the cards whose name or issuer holds the text.
+func (s *Cards) Search(text string) {
+	s.Query = text
+	s.filter()
+	s.app.changed()
+}
+
+func (s *Cards) filter() {
+	s.All, s.Items = len(s.cards), nil
+	query := strings.ToLower(strings.TrimSpace(s.Query))
+	for _, c := range s.cards {
+		if strings.Contains(strings.ToLower(c.Name+"\n"+c.Issuer), query) {
+			s.Items = append(s.Items, s.app.item(c))
+		}
+	}
+	slices.SortStableFunc(s.Items, func(a, b Item) int { return urgency(a.Kind) - urgency(b.Kind) })
+}
+
+// urgency orders cards: what needs attention first, what is dead last.
+func urgency(kind string) int {
+	switch kind {
+	case "expiring", wallet.ReissueStatus:
+		return 0
+	case "suspended", "unknown":
+		return 1
+	case "expired":
+		return 3
+	case "revoked":
+		return 4
+	}
+	return 2
+}
+
+func (a *App) item(c wallet.Card) Item {
+	i := Item{ID: c.ID, Name: c.Name, Issuer: c.Issuer, Type: c.Type, Kind: c.Status}
+	i.Word, i.Line = a.statusWords(c)
+	i.Dead = c.Status == "revoked" || c.Status == "expired"
+	return i
+}
+
+// statusWords returns the word on the pill and the line at the foot of a card.
+func (a *App) statusWords(c wallet.Card) (word, line string) {
+	word = a.Text("wallet.status." + c.Status)
+	switch {
+	case c.Status == "expiring":
+		days := int(c.Expires.Sub(a.deps.Now())/(24*time.Hour)) + 1
+		return a.Count(days, "wallet.status.days"), a.Text("wallet.card.expires", "date", a.date(c.Expires))
+	case c.Status == "expired":
+		return word, a.Text("wallet.card.expired", "date", a.date(c.Expires))
+	case c.Status == "revoked" && !c.Checked.IsZero():
+		return word, a.Text("wallet.card.revoked", "date", a.date(c.Checked))
+	case c.Status == wallet.ReissueStatus:
+		return word, a.Text("wallet.card.reissue")
+	case c.Expires.IsZero():
+		return word, a.Text("wallet.card.forever")
+	}
+	return word, a.Text("wallet.card.until", "date", a.date(c.Expires))
+}
+
+// Open shows one card.
+func (s *Cards) Open(id string) { s.app.open(s.app.newCard(id)) }
+
+// Add goes on to receiving a card.
+func (s *Cards) Add() { s.app.open(&Add{app: s.app}) }
+
+// Update looks up whether the cards still count.
+func (s *Cards) Update() {
+	a := s.app
+	var cards []wallet.Card
+	a.run(func(ctx context.Context) (err error) {
+		cards, err = a.wallet.Refresh(ctx)
+		return err
+	}, func(err error) {
+		if s.Problem = a.trouble(err); err == nil {
+			s.cards = cards
+			s.filter()
+		}
+	})
+}
