@@ -4,7 +4,7 @@ export GOFLAGS = -mod=readonly
 
 GO ?= go
 
-.PHONY: town once test required statesync bench faults vet build tools clean
+.PHONY: wallet town-wallet town once test required statesync bench faults vet build tools clean
 
 build: tools ## bin/zegel
 	$(GO) build -o bin/zegel ./cmd/zegel
@@ -14,6 +14,13 @@ town: build ## a small municipality on this machine
 
 once: build ## issue, prove and revoke, each step with its time
 	bin/zegel town --once
+
+wallet: ## bin/zegel-wallet, the wallet as a desktop program; installs the C packages that Fyne needs
+	@ZEGEL_GUI=1 sh test/tools.sh
+	CGO_ENABLED=1 $(GO) build -o bin/zegel-wallet ./wallet/cmd/zegel-wallet
+
+town-wallet: wallet ## the wallet beside a running town (make town)
+	bin/zegel-wallet --dev --dir town-wallet --network town/network.json
 
 test: tools ## all tests
 	$(GO) test ./...

@@ -13,6 +13,16 @@ want make make
 if [ "${ZEGEL_BROWSER:-}" = 1 ]; then
 	want chromium chromium
 fi
+if [ "${ZEGEL_GUI:-}" = 1 ]; then
+	want gcc gcc
+	want pkg-config pkg-config
+	# What Fyne links with, by the names that pkg-config has for them.
+	for pair in gl:libgl-dev egl:libegl-dev x11:libx11-dev xrandr:libxrandr-dev xcursor:libxcursor-dev \
+		xinerama:libxinerama-dev xi:libxi-dev xxf86vm:libxxf86vm-dev wayland-client:libwayland-dev xkbcommon:libxkbcommon-dev; do
+		pkg-config --exists "${pair%%:*}" 2>/dev/null || missing="${missing:-} ${pair##*:}"
+	done
+	[ -e /usr/include/string.h ] || missing="${missing:-} libc6-dev"
+fi
 if [ -n "$missing" ]; then
 	if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
 		apt-get update -qq

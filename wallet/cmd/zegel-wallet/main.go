@@ -1,0 +1,110 @@
+//go:build cgo
+
+// Zegel-wallet is the wallet as a desktop program.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/app"
+
+	"github.com/zegel-id/zegel/pkg/trust"
+	"github.com/zegel-id/zegel/wallet"
+	"github.com/zegel-id/zegel/wallet/keychain"
+	"github.com/zegel-id/zegel/wallet/ui"
+	"github.com/zegel-id/zegel/wallet/vm"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "zegel-wallet:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	home, err := os.UserConfigDir()
+	if err != nil {
+		return err
+	}
+	dir := flag.String("dir", filepath.Join(home, "zegel"), "`directory` of the wallet and its settings")
+	network := flag.String("network", "", "network `file` for a new wallet: the root of all trust")
+	dev := flag.Bool("dev", false, "a new wallet is for development: plain http on loopback, and a PIN is enough")
+	var anchors list
+	flag.Var(&anchors, "trust-anchor", "PEM `file` with anchors of foreign parties to accept; may be repeated")
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: zegel-wallet [flags] [link]")
+		flag.PrintDefaults()
+	}
+	flag.Parse()
+
+	if err := os.MkdirAll(*dir, 0o700); err != nil {
+		return err
+	}
+	// A second start hands its link to the first one and ends.
+	single, first, err := claim(*dir, flag.Arg(0))
+	if err != nil || !first {
+		return err
+	}
+	defer single.close()
+
+	d := vm.Deps{Dir: *dir, Dev: *dev, Now: time.Now, Do: fyne.Do}
+	if *network != "" {
+		if d.Network, err = os.ReadFile(*network); err != nil {
+			return err
+		}
+	}
+	if d.Options.Foreign, err = trust.ReadForeign(anchors); err != nil {
+		return err
+	}
+	if !*dev {
+		d.Options.Keychain = keychain.Open()
+	} else if wallet.Exists(wallet.Options{Dir: filepath.Join(*dir, "wallet")}) {
+		d.Options.Keychain = nil
+	}
+
+	a := app.NewWithID("id.zegel.wallet")
+	a.SetIcon(ui.Icon())
+	win := a.NewWindow("Zegel")
+	win.Resize(fyne.NewSize(1024, 768))
+	var screen *ui.UI
+	d.Changed = func() {
+		if screen != nil {
+			screen.Render()
+		}
+	}
+	v := vm.New(d)
+	screen = ui.New(v, win, &desktop{app: a, win: win})
+	win.SetOnDropped(func(_ fyne.Position, files []fyne.URI) { screen.Dropped(files) })
+	if link := flag.Arg(0); link != "" {
+		v.Link(link)
+	}
+	go single.serve(func(link string) {
+		fyne.Do(func() {
+			win.Show()
+			win.RequestFocus()
+			if link != "" {
+				v.Link(link)
+			}
+		})
+	})
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	go func() {
+		for range tick.C {
+			fyne.Do(v.Tick)
+		}
+	}()
+	win.ShowAndRun()
+	return v.Close()
+}
+
+type list []string
+
+func (l *list) String() string     { return fmt.Sprint(*l) }
+func (l *list) Set(s string) error { *l = append(*l, s); return nil }

@@ -1,0 +1,64 @@
+//go:build cgo
+
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// instance is the one running program of a directory. Others reach it over a socket that only the owner can open.
+type instance struct{ listener net.Listener }
+
+// maxHanded bounds what a second start hands over.
+const maxHanded = 16 << 10
+
+// claim makes this process the one of dir. If there is one already, it gets the link and first is false.
+func claim(dir, link string) (_ *instance, first bool, err error) {
+	path := filepath.Join(dir, "socket")
+	for range 2 {
+		l, err := net.Listen("unix", path)
+		if err == nil {
+			return &instance{l}, true, os.Chmod(path, 0o600)
+		}
+		c, dialled := net.DialTimeout("unix", path, 2*time.Second)
+		if dialled == nil {
+			defer c.Close()
+			if err := c.SetDeadline(time.Now().Add(2 * time.Second)); err != nil {
+				return nil, false, err
+			}
+			_, err := fmt.Fprintln(c, strings.ReplaceAll(link, "\n", " "))
+			return nil, false, err
+		}
+		// Nobody answers: it was left by a process that was killed.
+		if err := os.Remove(path); err != nil {
+			return nil, false, err
+		}
+	}
+	return nil, false, errors.New("another window of Zegel is starting")
+}
+
+// serve takes what later starts hand over, until close.
+func (i *instance) serve(take func(link string)) {
+	for {
+		c, err := i.listener.Accept()
+		if err != nil {
+			return
+		}
+		c.SetDeadline(time.Now().Add(2 * time.Second))
+		line, err := bufio.NewReader(io.LimitReader(c, maxHanded)).ReadString('\n')
+		c.Close()
+		if err == nil {
+			take(strings.TrimSpace(line))
+		}
+	}
+}
+
+func (i *instance) close() { i.listener.Close() }
