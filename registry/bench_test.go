@@ -2,9 +2,11 @@ package registry
 
 import (
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/zegel-id/zegel/pkg/ledger"
 	"github.com/zegel-id/zegel/pkg/trust"
@@ -35,6 +37,65 @@ func BenchmarkSetStatus(b *testing.B) {
 		c.must(txs[:n]...)
 		txs = txs[n:]
 	}
+}
+
+// BenchmarkApply1000 is a block of 16 transactions with 1,024 entries, from the received bytes to the saved state:
+// reading, signatures, entries, chunks, root, tree.
+func BenchmarkApply1000(b *testing.B) {
+	l := newLoad(b)
+	c := newChain(b, l.w)
+	o := c.app.base()
+	l.preload(b, o, c.app.block(0, c.now))
+	if _, err := c.app.state.stage(o.writes); err != nil {
+		b.Fatal(err)
+	}
+	if _, err := c.app.state.save(c.now); err != nil {
+		b.Fatal(err)
+	}
+	c.height++
+	c.app.resetCheck()
+	var took []float64
+	for range b.N {
+		var txs [][]byte
+		for _, each := range l.work(b, 16) {
+			txs = append(txs, each...)
+		}
+		start := time.Now()
+		codes := c.decide(txs...)
+		took = append(took, time.Since(start).Seconds()*1e3)
+		for _, code := range codes {
+			if code != ledger.OK {
+				b.Fatalf("code %d", code)
+			}
+		}
+	}
+	b.ReportMetric(median(took), "ms")
+}
+
+// BenchmarkLone is a lone write with four validators, from the moment when one node gets it until another one gives a
+// proof of it that holds.
+func BenchmarkLone(b *testing.B) {
+	tn := startNetwork(b, 4)
+	m, from, at := tn.members[0], tn.nodes[0], tn.nodes[2]
+	var final, proven []float64
+	for i := range b.N {
+		p := newParty(b, fmt.Sprintf("lone-%d-%d", b.N, i))
+		raw := m.sign(b, ledger.Tx{Kind: ledger.CreateDID, DID: &p.record})
+		start := time.Now()
+		if status, a := post(b, from.url, raw); status != http.StatusAccepted {
+			b.Fatalf("status %d, %+v", status, a)
+		}
+		var a ledger.TxAnswer
+		if status := getJSON(b, at.url+"/v1/tx/"+hashOf(raw)+"?wait=10", &a); status != http.StatusOK || a.Code != ledger.OK || a.Height == 0 {
+			b.Fatalf("status %d, %+v", status, a)
+		}
+		final = append(final, time.Since(start).Seconds()*1e3)
+		for read(b, at.url, tn.network, ledger.KeyDID(p.did)).Height < a.Height {
+		}
+		proven = append(proven, time.Since(start).Seconds()*1e3)
+	}
+	b.ReportMetric(median(final), "final-ms")
+	b.ReportMetric(median(proven), "ms")
 }
 
 // BenchmarkCheckTx is a transaction that comes in, with its signature.

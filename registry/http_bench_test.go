@@ -92,6 +92,22 @@ func BenchmarkProvenRead(b *testing.B) {
 			get(b, paths[i%lists])
 		}
 	})
+	b.Run("ratio", func(b *testing.B) {
+		var ratios []float64
+		for range b.N {
+			const reads = 100
+			start := time.Now()
+			for range reads {
+				get(b, "/plain")
+			}
+			bare := time.Since(start)
+			for i := range reads {
+				get(b, paths[i%lists])
+			}
+			ratios = append(ratios, float64(time.Since(start)-bare)/float64(bare))
+		}
+		b.ReportMetric(median(ratios), "ratio")
+	})
 	b.Run("verified", func(b *testing.B) {
 		for i := 0; b.Loop(); i++ {
 			bundle, err := ledger.ParseBundle(get(b, paths[i%lists]))

@@ -38,7 +38,13 @@ var figures = []figure{
 	{pkg: "./registry", benchmark: "BenchmarkLoad/1-validators", unit: "share", as: "%", scale: 100, least: 60, rounds: "7x",
 		what: "status changes committed a second, against CometBFT's example application with one Ed25519 verification (wall time), one validator"},
 	{pkg: "./registry", benchmark: "BenchmarkLoad/4-validators", unit: "share", as: "%", scale: 100, least: 60, rounds: "7x",
-		what: "the same with four validators"},
+		what: "the same with four validators, all in one process with those of the example"},
+	{pkg: "./registry", benchmark: "BenchmarkLone", unit: "ms", as: "ms", most: 150, rounds: "50x",
+		what: "a lone write with four validators until another node proves it (wall time)"},
+	{pkg: "./registry", benchmark: "BenchmarkProvenRead/ratio", unit: "ratio", as: "×", most: 3, rounds: "30x",
+		what: "read one key with its proof from a state with a million status entries, against a plain answer of its size from the same server (wall time)"},
+	{pkg: "./registry", benchmark: "BenchmarkApply1000", unit: "ms", as: "ms", most: 10, rounds: "100x",
+		what: "a block of 16 status changes with 1,024 entries, from received bytes to saved state (wall time)"},
 }
 
 // rounds is how many times a benchmark's loop runs; each round of its own compares both sides.
