@@ -178,7 +178,7 @@ func cometConfig(dir string, s *Settings) *cfg.Config {
 	c.P2P.PersistentPeers = strings.Join(s.Peers, ",")
 	c.P2P.AllowDuplicateIP = true
 	c.P2P.AddrBookStrict = false
-	c.P2P.FlushThrottleTimeout = 10 * time.Millisecond
+	c.P2P.FlushThrottleTimeout = 2 * time.Millisecond
 	c.P2P.MaxNumInboundPeers = 64
 
 	c.StateSync.DiscoveryTime = 5 * time.Second
@@ -198,9 +198,11 @@ func cometConfig(dir string, s *Settings) *cfg.Config {
 	c.Consensus.TimeoutPrevoteDelta = 100 * time.Millisecond
 	c.Consensus.TimeoutPrecommit = 250 * time.Millisecond
 	c.Consensus.TimeoutPrecommitDelta = 100 * time.Millisecond
-	c.Consensus.TimeoutCommit = 10 * time.Millisecond
-	c.Consensus.SkipTimeoutCommit = true
-	c.Consensus.PeerGossipSleepDuration = 10 * time.Millisecond
+	// A breath between blocks: under load it makes fewer and larger ones, each of which costs a path through the tree for
+	// everything that it changes. A lone write does not wait for it, only the header that proves it.
+	c.Consensus.TimeoutCommit = 25 * time.Millisecond
+	c.Consensus.SkipTimeoutCommit = false
+	c.Consensus.PeerGossipSleepDuration = 5 * time.Millisecond
 	// Above 0 a validator that was killed refuses to start again. The lock file and checkSigner stand in for it.
 	c.Consensus.DoubleSignCheckHeight = 0
 	return c

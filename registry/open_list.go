@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/zegel-id/zegel/pkg/ledger"
 	"github.com/zegel-id/zegel/pkg/statuslist"
@@ -159,18 +158,28 @@ func (o *overlay) settle() {
 
 // settleFor settles the list that a key is of.
 func (o *overlay) settleFor(key []byte) {
+	if name := listOf(key); name != "" {
+		if l := o.lists[name]; l != nil {
+			l.settle()
+		}
+	}
+}
+
+// close settles the list that a key is of and forgets it: the key is written by somebody else.
+func (o *overlay) close(key string) {
 	if l := o.lists[listOf(key)]; l != nil {
 		l.settle()
+		delete(o.lists, string(l.key))
 	}
 }
 
 // listOf returns the key of the list that a key is of, or nothing.
-func listOf(key []byte) string {
+func listOf[K string | []byte](key K) string {
 	const list = len("lst/") + 32
 	switch {
-	case len(key) == list && strings.HasPrefix(string(key), "lst/"):
+	case len(key) == list && key[0] == 'l' && string(key[:4]) == "lst/":
 		return string(key)
-	case len(key) > 1+list && string(key[:1]) == chunkKind:
+	case len(key) > 1+list && key[0] == chunkKind[0]:
 		return string(key[1 : 1+list])
 	}
 	return ""

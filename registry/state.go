@@ -211,10 +211,7 @@ func (o *overlay) fail(err error) {
 }
 
 func (o *overlay) set(key, value []byte) {
-	if len(o.lists) > 0 {
-		o.settleFor(key)
-		delete(o.lists, listOf(key))
-	}
+	o.close(string(key))
 	o.writes[string(key)] = value
 }
 
@@ -248,12 +245,9 @@ func (o *overlay) merge(nested *overlay) {
 		o.fail(nested.failed)
 		return
 	}
-	if len(o.lists) == 0 {
-		maps.Copy(o.writes, nested.writes)
-	} else {
-		for key, value := range nested.writes {
-			o.set([]byte(key), value)
-		}
+	for key, value := range nested.writes {
+		o.close(key)
+		o.writes[key] = value
 	}
 	for _, c := range nested.changes {
 		c.list.set(c.change, c.height)
