@@ -1,6 +1,8 @@
-// Package oauth holds what OpenID4VCI and OpenID4VP share of OAuth 2.0: the error response and its codes.
+// Package oauth holds what OpenID4VCI and OpenID4VP share of OAuth 2.0: the error response and its codes, and proofs that
+// bind a token to a key (DPoP, RFC 9449).
 //
-// An endpoint answers with [Error.Write]; a client reads an answer with [ParseError].
+// An endpoint answers with [Error.Write]; a client reads an answer with [ParseError]. A client makes proofs with a [Prover],
+// a server checks them with [VerifyDPoP] and [Replays].
 //
 // It deliberately leaves out any authorization server: the issuer's token endpoint is in package issuer.
 package oauth
@@ -13,7 +15,7 @@ import (
 	"github.com/zegel-id/zegel/pkg/jose"
 )
 
-// Code is an error code of RFC 6749, OpenID4VCI 1.0 or OpenID4VP 1.0.
+// Code is an error code of RFC 6749, RFC 9449, OpenID4VCI 1.0 or OpenID4VP 1.0.
 type Code string
 
 // Codes in use.
@@ -37,6 +39,8 @@ const (
 	InvalidRequestURIMethod  Code = "invalid_request_uri_method"
 	InvalidTransactionData   Code = "invalid_transaction_data"
 	WalletUnavailable        Code = "wallet_unavailable"
+	InvalidDPoPProof         Code = "invalid_dpop_proof"
+	UseDPoPNonce             Code = "use_dpop_nonce"
 )
 
 // maxError is how long the texts of a foreign error may be; the rest is of no use to a person or a log.
@@ -47,6 +51,8 @@ type Error struct {
 	Status      int    `json:"-"`
 	Code        Code   `json:"error"`
 	Description string `json:"error_description,omitempty"`
+	// DPoP: a 401 asks for a proof of the token's key, instead of a bearer token.
+	DPoP bool `json:"-"`
 }
 
 func (e *Error) Error() string {
@@ -62,7 +68,7 @@ func (e *Error) Write(w http.ResponseWriter) {
 	if status == 0 {
 		status = http.StatusBadRequest
 	}
-	out := Error{Code: e.Code, Description: printable(e.Description)}
+	out := Error{Code: e.Code, Description: printable(e.Description), DPoP: e.DPoP}
 	body, err := json.Marshal(out)
 	if err != nil {
 		panic("oauth: internal error: " + err.Error())
@@ -77,11 +83,19 @@ func (e *Error) Write(w http.ResponseWriter) {
 	w.Write(body)
 }
 
-// challenge is the header of RFC 6750, Section 3. The texts hold no quote and no backslash after printable.
+// challenge is the header of RFC 6750, Section 3, or RFC 9449, Section 7.1. The texts hold no quote and no backslash after
+// printable.
 func challenge(e Error) string {
-	c := `Bearer error="` + string(e.Code) + `"`
+	scheme := "Bearer"
+	if e.DPoP {
+		scheme = SchemeDPoP
+	}
+	c := scheme + ` error="` + string(e.Code) + `"`
 	if e.Description != "" {
 		c += `, error_description="` + e.Description + `"`
+	}
+	if e.DPoP {
+		c += `, algs="` + DPoPAlgorithm + `"`
 	}
 	return c
 }
