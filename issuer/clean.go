@@ -14,6 +14,9 @@ const (
 	credentialKept = 30 * 24 * time.Hour
 )
 
+// longExpired are the cards whose last batch has ended.
+const longExpired = "SELECT card FROM credential GROUP BY card HAVING MAX(expires) <= ?"
+
 // clean removes what is over, until ctx ends.
 func (i *Issuer) clean(ctx context.Context) {
 	tick := time.NewTicker(cleanEvery)
@@ -40,11 +43,13 @@ func (i *Issuer) cleanOnce(ctx context.Context) error {
 			args  []any
 		}{
 			{"DELETE FROM token WHERE expires <= ?", []any{now}},
+			{"DELETE FROM refresh WHERE expires <= ?", []any{now}},
 			{"DELETE FROM used_nonce WHERE expires <= ?", []any{now}},
 			{"UPDATE offer SET state = ?, claims = NULL WHERE state = ? AND expires <= ?", []any{OfferExpired, OfferWaiting, now}},
 			{"DELETE FROM offer WHERE expires <= ?", []any{now - offerKept.Milliseconds()}},
-			{"DELETE FROM action WHERE credential IN (SELECT id FROM credential WHERE expires <= ?)", []any{now - credentialKept.Milliseconds()}},
-			{"DELETE FROM credential WHERE expires <= ?", []any{now - credentialKept.Milliseconds()}},
+			{"DELETE FROM action WHERE credential IN (SELECT id FROM credential WHERE card IN (" + longExpired + "))", []any{now - credentialKept.Milliseconds()}},
+			{"DELETE FROM refresh WHERE offer IN (SELECT offer FROM credential WHERE card IN (" + longExpired + "))", []any{now - credentialKept.Milliseconds()}},
+			{"DELETE FROM credential WHERE card IN (" + longExpired + ")", []any{now - credentialKept.Milliseconds()}},
 		} {
 			if _, err := tx.Exec(remove.query, remove.args...); err != nil {
 				return err

@@ -36,16 +36,19 @@ type Config struct {
 
 // Tenant is one municipality.
 type Tenant struct {
-	ID            string         `toml:"id"`   // path part, as "voorbeeldstad"
-	Name          string         `toml:"name"` // as "Gemeente Voorbeeldstad"
-	DID           string         `toml:"did"`
-	SigningKey    string         `toml:"signing_key"`     // PEM file (PKCS #8, P-256): assertionMethod key
-	Chain         string         `toml:"chain"`           // PEM file, leaf first, without the anchor
-	RegistryKey   string         `toml:"registry_key"`    // PEM file (PKCS #8, Ed25519): capabilityInvocation key
-	RegistryKeyID string         `toml:"registry_key_id"` // fragment
-	Subjects      string         `toml:"subjects"`        // JSON file with inhabitants, see Subject
-	BatchSize     int            `toml:"batch_size"`
-	Staff         []office.Staff `toml:"staff"`
+	ID            string `toml:"id"`   // path part, as "voorbeeldstad"
+	Name          string `toml:"name"` // as "Gemeente Voorbeeldstad"
+	DID           string `toml:"did"`
+	SigningKey    string `toml:"signing_key"`     // PEM file (PKCS #8, P-256): assertionMethod key
+	Chain         string `toml:"chain"`           // PEM file, leaf first, without the anchor
+	RegistryKey   string `toml:"registry_key"`    // PEM file (PKCS #8, Ed25519): capabilityInvocation key
+	RegistryKeyID string `toml:"registry_key_id"` // fragment
+	Subjects      string `toml:"subjects"`        // JSON file with inhabitants, see Subject
+	BatchSize     int    `toml:"batch_size"`
+	// RenewDays is for how many days after it was handed out a card can be renewed without another visit: default 365, -1 for
+	// never. A revoked or expired card cannot be renewed, nor one of a person who is not among the subjects any more.
+	RenewDays int            `toml:"renew_days"`
+	Staff     []office.Staff `toml:"staff"`
 }
 
 // Subject is an inhabitant in the subjects file: {"id":"voorbeeld-1","claims":{"given_name":…,"family_name":…,"birthdate":"2000-01-31","address":{"locality":…}}}.
@@ -154,6 +157,12 @@ func loadTenant(t Tenant, cfg Config) (*tenant, error) {
 	}
 	if t.BatchSize == 0 {
 		t.BatchSize = defaultBatch
+	}
+	if t.RenewDays == 0 {
+		t.RenewDays = defaultRenewDays
+	}
+	if t.RenewDays < -1 || t.RenewDays > maxRenewDays {
+		return nil, bad("renew_days", "%d is not from 1 to %d, nor -1 for never", t.RenewDays, maxRenewDays)
 	}
 	// One copy of a card is not a batch: it would be shown again and again, and known again.
 	if t.BatchSize < 2 || t.BatchSize > maxBatch {

@@ -94,11 +94,16 @@ func getStatus(i *Issuer, t *tenant, w http.ResponseWriter, r *http.Request) err
 const maxTokenRequest = 16 << 10
 
 func postToken(i *Issuer, t *tenant, w http.ResponseWriter, r *http.Request) error {
+	i.proofNonce(t, w)
 	form, status := web.ReadForm(w, r, maxTokenRequest)
 	if status != 0 {
 		return &oauth.Error{Status: status, Code: oauth.InvalidRequest, Description: "the body is not a form within the limits"}
 	}
-	token, err := i.redeem(r.Context(), t, form)
+	proof, err := i.prove(t, r, "")
+	if err != nil {
+		return err
+	}
+	token, err := i.token(r.Context(), t, form, proof)
 	if err != nil {
 		return err
 	}
@@ -106,8 +111,9 @@ func postToken(i *Issuer, t *tenant, w http.ResponseWriter, r *http.Request) err
 	return nil
 }
 
-// postNonce gives a nonce to anybody (Section 7). The request needs no body.
+// postNonce gives a nonce to anybody (Section 7), and one for proofs of a token's key. The request needs no body.
 func postNonce(i *Issuer, t *tenant, w http.ResponseWriter, r *http.Request) error {
+	i.proofNonce(t, w)
 	// A body beyond the cap is a wrong address or an attack.
 	if _, err := readBody(w, r, maxTokenRequest, oauth.InvalidRequest); err != nil {
 		return err
@@ -117,6 +123,7 @@ func postNonce(i *Issuer, t *tenant, w http.ResponseWriter, r *http.Request) err
 }
 
 func postCredential(i *Issuer, t *tenant, w http.ResponseWriter, r *http.Request) error {
+	i.proofNonce(t, w)
 	token, err := i.authorize(t, r)
 	if err != nil {
 		return err
@@ -135,6 +142,7 @@ func postCredential(i *Issuer, t *tenant, w http.ResponseWriter, r *http.Request
 }
 
 func postNotification(i *Issuer, t *tenant, w http.ResponseWriter, r *http.Request) error {
+	i.proofNonce(t, w)
 	token, err := i.authorize(t, r)
 	if err != nil {
 		return err
@@ -157,13 +165,26 @@ func (i *Issuer) authorize(t *tenant, r *http.Request) (*accessToken, error) {
 		return nil, &oauth.Error{Status: http.StatusUnauthorized, Code: oauth.InvalidRequest, Description: "the access token belongs in the Authorization header"}
 	}
 	values := r.Header.Values("Authorization")
-	secret := ""
+	scheme, secret := "", ""
 	if len(values) == 1 {
-		if scheme, rest, ok := strings.Cut(values[0], " "); ok && strings.EqualFold(scheme, "Bearer") {
-			secret = strings.TrimSpace(rest)
+		if s, rest, ok := strings.Cut(values[0], " "); ok && (strings.EqualFold(s, "Bearer") || strings.EqualFold(s, oauth.SchemeDPoP)) {
+			scheme, secret = strings.ToLower(s), strings.TrimSpace(rest)
 		}
 	}
-	return i.access(r.Context(), t, secret)
+	a, err := i.access(r.Context(), t, secret)
+	var refused *oauth.Error
+	switch {
+	case errors.As(err, &refused):
+		refused.DPoP = scheme == "dpop"
+		return nil, err
+	case err != nil:
+		return nil, err
+	case a.thumbprint != "":
+		return a, i.bound(t, r, scheme, a)
+	case scheme != "bearer":
+		return nil, &oauth.Error{Status: http.StatusUnauthorized, Code: oauth.InvalidToken, Description: "the token is not bound to a key"}
+	}
+	return a, nil
 }
 
 // readJSON reads a body of at most limit bytes; the endpoints of OpenID4VCI answer faults with their own codes.

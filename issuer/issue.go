@@ -159,7 +159,12 @@ func (i *Issuer) checkProofs(t *tenant, token *accessToken, proofs []string, w *
 
 // content finds whose credential it is: the offer says so, never the request.
 func (i *Issuer) content(ctx context.Context, t *tenant, token *accessToken, w *wanted) error {
-	err := i.db.Read().QueryRowContext(ctx, "SELECT subject FROM offer WHERE id = ? AND tenant = ?", token.offer, t.ID).Scan(&w.subject)
+	// A card outlives the offer that it came of.
+	err := i.db.Read().QueryRowContext(ctx, `SELECT subject FROM offer WHERE id = ?1 AND tenant = ?2
+		UNION ALL SELECT subject FROM credential WHERE offer = ?1 AND tenant = ?2 LIMIT 1`, token.offer, t.ID).Scan(&w.subject)
+	if errors.Is(err, sql.ErrNoRows) {
+		return refuse(oauth.RequestDenied, "the offer was used")
+	}
 	if err != nil {
 		return err
 	}
@@ -185,29 +190,47 @@ func (i *Issuer) content(ctx context.Context, t *tenant, token *accessToken, w *
 // record writes down a credential before any copy of it exists.
 func (i *Issuer) record(tx *sql.Tx, t *tenant, token *accessToken, w *wanted, issued time.Time, notification string, taken **indices) error {
 	var alive bool
-	if err := tx.QueryRow("SELECT EXISTS (SELECT 1 FROM token WHERE hash = ?)", token.hash).Scan(&alive); err != nil {
+	if err := tx.QueryRow("SELECT EXISTS (SELECT 1 FROM token WHERE hash = ? AND renews = ?)", token.hash, token.renews).Scan(&alive); err != nil {
 		return err
 	}
 	if !alive {
 		return refuse(oauth.RequestDenied, "the offer was used")
 	}
-	var again bool
-	err := tx.QueryRow("SELECT EXISTS (SELECT 1 FROM credential WHERE offer = ? AND configuration = ?)", token.offer, w.configuration).Scan(&again)
-	if err != nil {
+	id := newID()
+	var card string
+	err := tx.QueryRow("SELECT id FROM credential WHERE offer = ? AND configuration = ?", token.offer, w.configuration).Scan(&card)
+	again := err == nil
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		card = id
+	case err != nil:
 		return err
-	}
-	if again {
+	case !token.renews:
 		return refuse(oauth.RequestDenied, "the credential was issued already")
+	default:
+		if err := i.checkRenewal(tx, card, issued); err != nil {
+			return err
+		}
 	}
 	if *taken, err = i.take(tx, t, len(w.keys)); err != nil {
 		return err
 	}
-	id := newID()
-	_, err = tx.Exec(`INSERT INTO credential (id, tenant, offer, configuration, subject, list, indices, issued, expires, state, notification)
-		VALUES (?,?,?,?,?,?,?,?,?,?,?)`, id, t.ID, token.offer, w.configuration, w.subject, (*taken).list, encodeIndices((*taken).all),
+	offer := token.offer
+	if again {
+		offer = ""
+	}
+	_, err = tx.Exec(`INSERT INTO credential (id, tenant, card, offer, configuration, subject, list, indices, issued, expires, state, notification)
+		VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`, id, t.ID, card, offer, w.configuration, w.subject, (*taken).list, encodeIndices((*taken).all),
 		issued.UnixMilli(), lastExpiry(issued).UnixMilli(), StateValid, hashed("notification", notification))
 	if err != nil {
 		return err
+	}
+	if again {
+		// One batch for one trade of the refresh token. The token stays for the notification.
+		if _, err := tx.Exec("UPDATE token SET renews = 0 WHERE hash = ?", token.hash); err != nil {
+			return err
+		}
+		return i.audit(tx, t, "wallet", "credential.renew", card, "ok")
 	}
 	var ids string
 	if err := tx.QueryRow("SELECT configurations FROM offer WHERE id = ?", token.offer).Scan(&ids); err != nil {
@@ -279,7 +302,7 @@ func (i *Issuer) notify(ctx context.Context, t *tenant, token *accessToken, body
 	}
 	return i.db.Write(ctx, func(tx *sql.Tx) error {
 		var id, event string
-		err := tx.QueryRow("SELECT id, event FROM credential WHERE notification = ? AND tenant = ? AND offer = ?",
+		err := tx.QueryRow(`SELECT b.id, b.event FROM credential b JOIN credential c ON c.id = b.card WHERE b.notification = ? AND b.tenant = ? AND c.offer = ?`,
 			hashed("notification", n.ID), t.ID, token.offer).Scan(&id, &event)
 		if errors.Is(err, sql.ErrNoRows) {
 			return refuse(oauth.InvalidNotificationID, "no such notification_id")

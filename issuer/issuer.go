@@ -21,6 +21,7 @@ import (
 	"github.com/zegel-id/zegel/pkg/did"
 	"github.com/zegel-id/zegel/pkg/ledger"
 	"github.com/zegel-id/zegel/pkg/ledger/follow"
+	"github.com/zegel-id/zegel/pkg/oauth"
 	"github.com/zegel-id/zegel/pkg/office"
 	"github.com/zegel-id/zegel/pkg/statuslist"
 )
@@ -70,8 +71,11 @@ type Issuer struct {
 	tenants map[string]*tenant
 	ids     []string // of the tenants, in the order of the configuration
 	limits  limits
-	nonces  nonceKey
-	metrics *metrics
+	nonces  nonceKey // for key proofs, kept in the store
+	// For proofs of a token's key (DPoP): what was used is known to this process alone, so its nonces end with it.
+	proofNonces nonceKey
+	replays     oauth.Replays
+	metrics     *metrics
 
 	handler http.Handler
 	running context.Context // until Close
@@ -101,7 +105,7 @@ func Open(ctx context.Context, cfg Config, deps Deps) (*Issuer, error) {
 	}
 	i := &Issuer{
 		cfg: cfg, ledger: deps.Ledger, chainID: chainID, now: deps.Now, start: deps.Now(), log: deps.Logger,
-		tenants: map[string]*tenant{}, limits: newLimits(cfg.RateLimit), wait: newWaiters(),
+		tenants: map[string]*tenant{}, limits: newLimits(cfg.RateLimit), wait: newWaiters(), proofNonces: newNonceKey(),
 	}
 	for _, t := range cfg.Tenants {
 		loaded, err := loadTenant(t, cfg)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/zegel-id/zegel/pkg/jose"
 	"github.com/zegel-id/zegel/pkg/ledger"
+	"github.com/zegel-id/zegel/pkg/oauth"
 	"github.com/zegel-id/zegel/pkg/openid4vci"
 )
 
@@ -158,10 +159,11 @@ func (t *tenant) authorizationMetadata() *openid4vci.AuthorizationMetadata {
 	return &openid4vci.AuthorizationMetadata{
 		Issuer:        t.base,
 		TokenEndpoint: t.base + "/token",
-		GrantTypes:    []string{openid4vci.GrantPreAuthorized},
+		GrantTypes:    []string{openid4vci.GrantPreAuthorized, openid4vci.GrantRefresh},
 		ResponseTypes: []string{},
 		AuthMethods:   []string{"none"},
 		Anonymous:     true,
+		DPoPAlgs:      []string{oauth.DPoPAlgorithm},
 	}
 }
 

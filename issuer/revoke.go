@@ -3,8 +3,8 @@ package issuer
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,7 +34,7 @@ const slowChain = 10 * time.Second
 
 const maxReason = 500 // bytes
 
-// Credential is what staff sees of an issued credential: the whole batch of copies.
+// Credential is what staff sees of an issued credential: all its copies, those of renewals too.
 type Credential struct {
 	ID              string    `json:"id"`
 	ConfigurationID string    `json:"configuration_id"`
@@ -82,9 +82,10 @@ func (i *Issuer) Credential(ctx context.Context, tenantID, id string) (*Credenti
 }
 
 func (i *Issuer) credentials(ctx context.Context, where string, args ...any) ([]Credential, error) {
-	rows, err := i.db.Read().QueryContext(ctx, `SELECT c.id, c.configuration, c.subject, c.indices, c.issued, c.expires, c.state, c.height, c.event,
-		COALESCE((SELECT kind FROM action a WHERE a.credential = c.id AND a.done = 0 ORDER BY a.id DESC LIMIT 1), '')
-		FROM credential c WHERE `+where+` ORDER BY c.issued DESC, c.rowid DESC LIMIT 1000`, args...)
+	rows, err := i.db.Read().QueryContext(ctx, `SELECT r.id, b.configuration, b.subject, b.indices, b.issued, b.expires, b.state, b.height, b.event,
+		COALESCE((SELECT kind FROM action a WHERE a.credential = b.id AND a.done = 0 ORDER BY a.id DESC LIMIT 1), '')
+		FROM (SELECT c.id, c.issued, c.rowid AS n FROM credential c WHERE c.id = c.card AND `+where+` ORDER BY c.issued DESC, c.rowid DESC LIMIT 1000) r
+		JOIN credential b ON b.card = r.id ORDER BY r.issued DESC, r.n DESC, b.rowid`, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -103,9 +104,29 @@ func (i *Issuer) credentials(ctx context.Context, where string, args ...any) ([]
 		}
 		c.Copies = len(indices)
 		c.IssuedAt, c.ExpiresAt = time.UnixMilli(issued).UTC(), time.UnixMilli(expires).UTC()
+		if last := len(all) - 1; last >= 0 && all[last].ID == c.ID {
+			all[last].join(&c)
+			continue
+		}
 		all = append(all, c)
 	}
 	return all, rows.Err()
+}
+
+// join adds a renewed batch. A card is revoked when its last batch is.
+func (c *Credential) join(b *Credential) {
+	c.Copies += b.Copies
+	if b.ExpiresAt.After(c.ExpiresAt) {
+		c.ExpiresAt = b.ExpiresAt
+	}
+	standing := []string{StateValid, StateSuspended, StateRevoked}
+	if slices.Index(standing, b.State) < slices.Index(standing, c.State) {
+		c.State = b.State
+	}
+	c.Height = max(c.Height, b.Height)
+	if c.Pending == "" {
+		c.Pending = b.Pending
+	}
 }
 
 // Revoke ends a credential for good: all its copies, at the next block. Errors: [ErrNotFound], [ErrInvalid].
@@ -132,94 +153,142 @@ func (i *Issuer) change(ctx context.Context, tenantID, staffName, id, kind, reas
 	if reason == "" || len(reason) > maxReason {
 		return nil, fmt.Errorf("%w: a reason of 1 to %d bytes is needed", ErrInvalid, maxReason)
 	}
-	var action int64
+	var actions []int64
 	var before string
 	err = i.db.Write(ctx, func(tx *sql.Tx) error {
-		action = 0
-		// What counts is what the credential will be when everything that waits has happened.
-		var state string
-		err := tx.QueryRow("SELECT state FROM credential WHERE id = ? AND tenant = ?", id, t.ID).Scan(&state)
-		if errors.Is(err, sql.ErrNoRows) {
-			return fmt.Errorf("%w: credential", ErrNotFound)
-		}
+		actions = nil
+		batches, err := batchesOf(tx, t, id)
 		if err != nil {
 			return err
 		}
-		before = state
-		var waiting string
-		var last int64
-		err = tx.QueryRow("SELECT id, kind FROM action WHERE credential = ? AND done = 0 ORDER BY id DESC LIMIT 1", id).Scan(&last, &waiting)
-		switch {
-		case errors.Is(err, sql.ErrNoRows):
-		case err != nil:
-			return err
-		default:
-			state = outcomes[waiting].state
+		before = batches[0].state
+		asked := false
+		for _, b := range batches {
+			switch {
+			case b.coming == outcomes[kind].state:
+				if b.waiting != 0 {
+					actions = append(actions, b.waiting) // asked before: wait for it, or it is so already
+				}
+				continue
+			case b.coming == StateRevoked:
+				return fmt.Errorf("%w: a revocation is final (registry code %d, terminal_state)", ErrConflict, ledger.TerminalState)
+			}
+			res, err := tx.Exec("INSERT INTO action (tenant, credential, kind, reason, staff, created) VALUES (?,?,?,?,?,?)",
+				t.ID, b.id, kind, reason, staffName, i.now().UnixMilli())
+			if err != nil {
+				return err
+			}
+			action, err := res.LastInsertId()
+			if err != nil {
+				return err
+			}
+			actions, asked = append(actions, action), true
 		}
-		switch {
-		case state == outcomes[kind].state:
-			action = last // asked before: wait for it, or it is so already
+		if kind == kindRevoke {
+			if err := endRenewal(tx, batches[0].offer); err != nil {
+				return err
+			}
+		}
+		if !asked {
 			return nil
-		case state == StateRevoked:
-			return fmt.Errorf("%w: a revocation is final (registry code %d, terminal_state)", ErrConflict, ledger.TerminalState)
-		}
-		res, err := tx.Exec("INSERT INTO action (tenant, credential, kind, reason, staff, created) VALUES (?,?,?,?,?,?)",
-			t.ID, id, kind, reason, staffName, i.now().UnixMilli())
-		if err != nil {
-			return err
-		}
-		if action, err = res.LastInsertId(); err != nil {
-			return err
 		}
 		return i.audit(tx, t, staffName, "credential."+kind, id, "asked")
 	})
 	if err != nil {
 		return nil, err
 	}
-	if action != 0 {
-		done := i.wait.on(action)
+	if len(actions) > 0 {
+		var done []chan struct{}
+		for _, action := range actions {
+			done = append(done, i.wait.on(action))
+		}
 		t.poke()
 		i.await(ctx, done)
-		i.wait.forget(action, done)
+		for n, action := range actions {
+			i.wait.forget(action, done[n])
+		}
 		if i.running.Err() != nil {
 			// The service stops. What was asked is stored; the next start goes on with it.
 			return &Changed{ID: id, State: before, Pending: true}, nil
 		}
 	}
-	return i.changed(ctx, t, id, action)
+	return i.changed(ctx, t, id, actions)
 }
 
-// await waits until the action is done, but no longer than a caller likes.
-func (i *Issuer) await(ctx context.Context, done <-chan struct{}) {
+// batch is one batch of copies of a card. What counts is what it will be when everything that waits has happened.
+type batch struct {
+	id, offer, state, coming string
+	waiting                  int64 // newest action that waits, 0 if there is none
+}
+
+// batchesOf returns the batches of a card, the first one first. Error: [ErrNotFound].
+func batchesOf(tx *sql.Tx, t *tenant, card string) ([]batch, error) {
+	rows, err := tx.Query(`SELECT b.id, b.offer, b.state, COALESCE(a.id, 0), COALESCE(a.kind, '') FROM credential b
+		LEFT JOIN action a ON a.id = (SELECT MAX(id) FROM action WHERE credential = b.id AND done = 0)
+		WHERE b.card = ? AND b.tenant = ? ORDER BY b.rowid`, card, t.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []batch
+	for rows.Next() {
+		var b batch
+		var kind string
+		if err := rows.Scan(&b.id, &b.offer, &b.state, &b.waiting, &kind); err != nil {
+			return nil, err
+		}
+		if b.coming = b.state; b.waiting != 0 {
+			b.coming = outcomes[kind].state
+		}
+		all = append(all, b)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%w: credential", ErrNotFound)
+	}
+	return all, nil
+}
+
+// await waits until all actions are done, but no longer than a caller likes.
+func (i *Issuer) await(ctx context.Context, done []chan struct{}) {
 	slow := time.NewTimer(slowChain)
 	defer slow.Stop()
-	select {
-	case <-done:
-	case <-slow.C:
-	case <-ctx.Done():
-	case <-i.running.Done():
+	for _, one := range done {
+		select {
+		case <-one:
+		case <-slow.C:
+			return
+		case <-ctx.Done():
+			return
+		case <-i.running.Done():
+			return
+		}
 	}
 }
 
-func (i *Issuer) changed(ctx context.Context, t *tenant, id string, action int64) (*Changed, error) {
+func (i *Issuer) changed(ctx context.Context, t *tenant, id string, actions []int64) (*Changed, error) {
 	// The caller may be gone; what it asked is stored, and read without it.
-	c, err := i.Credential(context.WithoutCancel(ctx), t.ID, id)
+	ctx = context.WithoutCancel(ctx)
+	c, err := i.Credential(ctx, t.ID, id)
 	if err != nil {
 		return nil, err
 	}
 	out := &Changed{ID: c.ID, State: c.State, Height: c.Height}
-	if action == 0 {
-		return out, nil
+	for n, action := range actions {
+		var done, height, code int64
+		if err := i.db.Read().QueryRowContext(ctx, "SELECT done, height, code FROM action WHERE id = ?", action).Scan(&done, &height, &code); err != nil {
+			return nil, err
+		}
+		if done == actionRefused {
+			return nil, fmt.Errorf("%w: the registry refused it with code %d", ErrConflict, code)
+		}
+		if n == 0 || height > out.Height {
+			out.Height = height
+		}
+		out.Pending = out.Pending || done == actionWaiting
 	}
-	var done, code int64
-	err = i.db.Read().QueryRowContext(context.WithoutCancel(ctx), "SELECT done, height, code FROM action WHERE id = ?", action).Scan(&done, &out.Height, &code)
-	if err != nil {
-		return nil, err
-	}
-	if done == actionRefused {
-		return nil, fmt.Errorf("%w: the registry refused it with code %d", ErrConflict, code)
-	}
-	out.Pending = done == actionWaiting
 	return out, nil
 }
 

@@ -104,6 +104,12 @@ const (
 	nonceSize   = 8 + nonceRandom + nonceMAC
 )
 
+func newNonceKey() nonceKey {
+	key := make([]byte, 32)
+	rand.Read(key)
+	return key
+}
+
 // strict64 has one spelling for one value, so that a used nonce has no second one.
 var strict64 = base64.RawURLEncoding.Strict()
 
@@ -141,8 +147,7 @@ func (i *Issuer) loadNonceKey(ctx context.Context) error {
 		var key []byte
 		err := tx.QueryRow("SELECT value FROM secret WHERE name = 'nonce'").Scan(&key)
 		if errors.Is(err, sql.ErrNoRows) {
-			key = make([]byte, 32)
-			rand.Read(key)
+			key = newNonceKey()
 			_, err = tx.Exec("INSERT INTO secret (name, value) VALUES ('nonce', ?)", key)
 		}
 		i.nonces = key

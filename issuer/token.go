@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/zegel-id/zegel/pkg/jose"
 	"github.com/zegel-id/zegel/pkg/oauth"
@@ -16,10 +17,11 @@ import (
 
 // tokenResponse is the answer of RFC 6749, Section 5.1.
 type tokenResponse struct {
-	AccessToken string                `json:"access_token"`
-	TokenType   string                `json:"token_type"`
-	ExpiresIn   int                   `json:"expires_in"`
-	Details     []authorizationDetail `json:"authorization_details,omitempty"`
+	AccessToken  string                `json:"access_token"`
+	TokenType    string                `json:"token_type"`
+	ExpiresIn    int                   `json:"expires_in"`
+	RefreshToken string                `json:"refresh_token,omitempty"`
+	Details      []authorizationDetail `json:"authorization_details,omitempty"`
 }
 
 // authorizationDetail is of OpenID4VCI 1.0, Sections 5.1.1 and 6.2.
@@ -33,24 +35,37 @@ func refuse(code oauth.Code, description string) *oauth.Error {
 	return &oauth.Error{Status: http.StatusBadRequest, Code: code, Description: description}
 }
 
-// redeem trades a pre-authorized code for an access token (OpenID4VCI 1.0, Section 6). The error may be *oauth.Error.
-func (i *Issuer) redeem(ctx context.Context, t *tenant, form map[string][]string) (*tokenResponse, error) {
-	get := func(name string) (string, bool) {
-		v, ok := form[name]
-		if !ok || len(v) != 1 {
-			return "", false
-		}
-		return v[0], true
+// parameter returns a parameter that was given exactly once.
+func parameter(form map[string][]string, name string) (string, bool) {
+	v, ok := form[name]
+	if !ok || len(v) != 1 {
+		return "", false
 	}
-	grantType, _ := get("grant_type")
+	return v[0], true
+}
+
+// token answers a token request; proof is of the key that asks, nil if there is none. The error may be *oauth.Error.
+func (i *Issuer) token(ctx context.Context, t *tenant, form map[string][]string, proof *oauth.DPoP) (*tokenResponse, error) {
+	switch grantType, _ := parameter(form, "grant_type"); grantType {
+	case "":
+		return nil, refuse(oauth.InvalidRequest, "grant_type is missing")
+	case openid4vci.GrantPreAuthorized:
+		return i.redeem(ctx, t, form, proof)
+	case openid4vci.GrantRefresh:
+		secret, _ := parameter(form, "refresh_token")
+		return i.refresh(ctx, t, secret, proof)
+	}
+	return nil, refuse(oauth.UnsupportedGrantType, "only the pre-authorized code and the refresh token are supported")
+}
+
+// redeem trades a pre-authorized code for an access token (OpenID4VCI 1.0, Section 6). With a proof the token is bound to its
+// key, and comes with a refresh token; without one it is as good as it is short. The error may be *oauth.Error.
+func (i *Issuer) redeem(ctx context.Context, t *tenant, form map[string][]string, proof *oauth.DPoP) (*tokenResponse, error) {
+	get := func(name string) (string, bool) { return parameter(form, name) }
 	code, _ := get("pre-authorized_code")
 	txCode, withTxCode := get("tx_code")
 	client, _ := get("client_id")
 	switch {
-	case grantType == "":
-		return nil, refuse(oauth.InvalidRequest, "grant_type is missing")
-	case grantType != openid4vci.GrantPreAuthorized:
-		return nil, refuse(oauth.UnsupportedGrantType, "only the pre-authorized code is supported")
 	case code == "":
 		return nil, refuse(oauth.InvalidRequest, "pre-authorized_code is missing")
 	case len(client) > 512:
@@ -65,21 +80,22 @@ func (i *Issuer) redeem(ctx context.Context, t *tenant, form map[string][]string
 		}
 	}
 	var out *tokenResponse
-	var refused *oauth.Error
+	var refused error
+	proofUsed := false
 	// One writer at a time: of two that come with one code the first wins, and wrong tries are counted before the next is
 	// looked at. A refusal is not an error of the transaction: its count must stay.
 	err := i.db.Write(ctx, func(tx *sql.Tx) (err error) {
 		out, refused = nil, nil
 		invalid := refuse(oauth.InvalidGrant, "the code or the transaction code does not hold")
 		var o struct {
-			id, state, ids  string
-			txHash, claims  []byte
-			tries           int
-			expires, millis int64
+			id, state, ids, subject string
+			txHash, claims          []byte
+			tries                   int
+			expires, millis         int64
 		}
 		o.millis = i.elapsed().UnixMilli()
-		err = tx.QueryRow("SELECT id, state, configurations, tx_code, claims, tries, expires FROM offer WHERE code = ? AND tenant = ?",
-			hashed("code", code), t.ID).Scan(&o.id, &o.state, &o.ids, &o.txHash, &o.claims, &o.tries, &o.expires)
+		err = tx.QueryRow("SELECT id, state, configurations, subject, tx_code, claims, tries, expires FROM offer WHERE code = ? AND tenant = ?",
+			hashed("code", code), t.ID).Scan(&o.id, &o.state, &o.ids, &o.subject, &o.txHash, &o.claims, &o.tries, &o.expires)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
 			refused = invalid
@@ -114,6 +130,23 @@ func (i *Issuer) redeem(ctx context.Context, t *tenant, form map[string][]string
 			refused = refuse(oauth.InvalidRequest, "authorization_details name no credential of the offer")
 			return nil
 		}
+		thumbprint := ""
+		if proof != nil {
+			if !proofUsed {
+				if refused = i.useProof(proof); refused != nil {
+					return nil
+				}
+				proofUsed = true
+			}
+			thumbprint, answer.TokenType = proof.Thumbprint, oauth.SchemeDPoP
+			// Data that came with the offer are not kept, so there is nothing to renew them from.
+			if o.subject != "" && t.RenewDays > 0 {
+				expires := o.millis + (time.Duration(t.RenewDays) * 24 * time.Hour).Milliseconds()
+				if answer.RefreshToken, err = newRefresh(tx, t, o.id, client, withDetails, thumbprint, expires); err != nil {
+					return err
+				}
+			}
+		}
 		if o.claims != nil {
 			plain, err := unseal(code, o.claims)
 			if err != nil {
@@ -126,8 +159,8 @@ func (i *Issuer) redeem(ctx context.Context, t *tenant, form map[string][]string
 		if _, err := tx.Exec("UPDATE offer SET state = ?, claims = NULL WHERE id = ?", OfferOpened, o.id); err != nil {
 			return err
 		}
-		_, err = tx.Exec("INSERT INTO token (hash, tenant, offer, client, details, claims, expires) VALUES (?,?,?,?,?,?,?)",
-			hashed("token", answer.AccessToken), t.ID, o.id, client, withDetails, o.claims, o.millis+tokenLife.Milliseconds())
+		_, err = tx.Exec("INSERT INTO token (hash, tenant, offer, client, details, claims, expires, thumbprint) VALUES (?,?,?,?,?,?,?,?)",
+			hashed("token", answer.AccessToken), t.ID, o.id, client, withDetails, o.claims, o.millis+tokenLife.Milliseconds(), thumbprint)
 		if err != nil {
 			return err
 		}
@@ -190,14 +223,17 @@ type accessToken struct {
 	client  string
 	details bool
 	claims  []byte // sealed under the token
+	// thumbprint of the key that the token is bound to, "" for a bearer token.
+	thumbprint string
+	renews     bool // for one more batch of a card that was issued
 }
 
 // access looks up the access token of a request. The error is an *oauth.Error with status 401 for every token that does
 // not count here.
 func (i *Issuer) access(ctx context.Context, t *tenant, secret string) (*accessToken, error) {
 	a := &accessToken{secret: secret, hash: hashed("token", secret)}
-	err := i.db.Read().QueryRowContext(ctx, "SELECT offer, client, details, claims FROM token WHERE hash = ? AND tenant = ? AND expires > ?",
-		a.hash, t.ID, i.elapsed().UnixMilli()).Scan(&a.offer, &a.client, &a.details, &a.claims)
+	err := i.db.Read().QueryRowContext(ctx, "SELECT offer, client, details, claims, thumbprint, renews FROM token WHERE hash = ? AND tenant = ? AND expires > ?",
+		a.hash, t.ID, i.elapsed().UnixMilli()).Scan(&a.offer, &a.client, &a.details, &a.claims, &a.thumbprint, &a.renews)
 	if secret == "" || errors.Is(err, sql.ErrNoRows) {
 		return nil, &oauth.Error{Status: http.StatusUnauthorized, Code: oauth.InvalidToken, Description: "the access token is missing, unknown or expired"}
 	}

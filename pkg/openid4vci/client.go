@@ -11,17 +11,21 @@ import (
 	"github.com/zegel-id/zegel/pkg/did"
 	"github.com/zegel-id/zegel/pkg/fetch"
 	"github.com/zegel-id/zegel/pkg/jose"
+	"github.com/zegel-id/zegel/pkg/oauth"
 	"github.com/zegel-id/zegel/pkg/trust"
 )
 
 // PolicyFunc gives the trust policy for an issuer from what is stapled to its metadata ("" for nothing).
 type PolicyFunc func(ctx context.Context, registry string) (*trust.Policy, error)
 
-// Client is the wallet's side. All fields are required.
+// Client is the wallet's side. All fields but DPoP are required.
 type Client struct {
 	Fetch  *fetch.Client
 	Now    func() time.Time
 	Policy PolicyFunc
+	// DPoP binds tokens to its key where the authorization server offers it (RFC 9449). nil: bearer tokens only, and nothing
+	// can be renewed.
+	DPoP *oauth.Prover
 }
 
 // Opened is an offer whose issuer was looked up, before any code is asked or sent.
@@ -30,6 +34,8 @@ type Opened struct {
 	Offer         Offer
 	Metadata      IssuerMetadata // of a registered issuer: what it signed
 	TokenEndpoint string
+	// AuthorizationServer is the one that TokenEndpoint belongs to.
+	AuthorizationServer string
 	// Issuer is the registered organisation whose DID document names this exact credential issuer and which may issue every
 	// offered type; nil if there is no registry proof. Then the wallet goes on only with foreign anchors and consent.
 	Issuer *trust.Identity
@@ -37,6 +43,8 @@ type Opened struct {
 
 	// anonymous: the token endpoint takes a request without a client_id.
 	anonymous bool
+	// dpop: it takes proofs that we can make.
+	dpop bool
 }
 
 // Open reads a link (openid-credential-offer://, haip-vci:// or https), by value or by reference, and the issuer's
@@ -50,6 +58,11 @@ func (c *Client) Open(ctx context.Context, link string) (*Opened, error) {
 	if offer.Grants == nil || offer.Grants.PreAuthorized == nil {
 		return nil, fmt.Errorf("%w: the offer has no pre-authorized code, and no other grant is supported", ErrMalformed)
 	}
+	return c.look(ctx, offer, offer.Grants.PreAuthorized.AuthorizationServer, GrantPreAuthorized)
+}
+
+// look gets the metadata of an offer's issuer, finds out who it is, and where its tokens come from.
+func (c *Client) look(ctx context.Context, offer *Offer, server, grant string) (*Opened, error) {
 	body, err := c.document(ctx, offer.CredentialIssuer, WellKnownIssuer)
 	if err != nil {
 		return nil, fmt.Errorf("issuer metadata: %w", err)
@@ -71,7 +84,7 @@ func (c *Client) Open(ctx context.Context, link string) (*Opened, error) {
 			return nil, fmt.Errorf("%w: endpoint %q of the issuer", ErrEndpointRefused, endpoint)
 		}
 	}
-	if err := c.authorization(ctx, o); err != nil {
+	if err := c.authorization(ctx, o, server, grant); err != nil {
 		return nil, err
 	}
 	return o, nil
@@ -260,13 +273,14 @@ func parseSigned(compact, issuer string, now time.Time) (*signedMetadata, error)
 	return &signedMetadata{compact: compact, jws: j, metadata: m, issued: time.Unix(iat, 0)}, nil
 }
 
-// authorization finds the token endpoint (Section 12.2.4, authorization_servers).
-func (c *Client) authorization(ctx context.Context, o *Opened) error {
+// authorization finds the token endpoint (Section 12.2.4, authorization_servers): of the server that is named, or of the first
+// that takes the grant.
+func (c *Client) authorization(ctx context.Context, o *Opened, named, grant string) error {
 	servers := o.Metadata.AuthorizationServers
 	if len(servers) == 0 {
 		servers = []string{o.Metadata.CredentialIssuer}
 	}
-	if named := o.Offer.Grants.PreAuthorized.AuthorizationServer; named != "" {
+	if named != "" {
 		if !slices.Contains(servers, named) {
 			return fmt.Errorf("%w: the issuer does not use the authorization server %q", ErrMalformed, named)
 		}
@@ -284,14 +298,15 @@ func (c *Client) authorization(ctx context.Context, o *Opened) error {
 			failure = err
 			continue
 		}
-		if len(servers) > 1 && !slices.Contains(m.GrantTypes, GrantPreAuthorized) {
-			failure = fmt.Errorf("%w: no authorization server takes a pre-authorized code", ErrMalformed)
+		if len(servers) > 1 && !slices.Contains(m.GrantTypes, grant) {
+			failure = fmt.Errorf("%w: no authorization server takes the grant %q", ErrMalformed, grant)
 			continue
 		}
 		if err := c.Fetch.Check(m.TokenEndpoint); err != nil {
 			return fmt.Errorf("%w: token endpoint %q", ErrEndpointRefused, m.TokenEndpoint)
 		}
-		o.TokenEndpoint, o.anonymous = m.TokenEndpoint, m.Anonymous
+		o.TokenEndpoint, o.AuthorizationServer, o.anonymous = m.TokenEndpoint, server, m.Anonymous
+		o.dpop = c.DPoP != nil && slices.Contains(m.DPoPAlgs, oauth.DPoPAlgorithm)
 		return nil
 	}
 	return failure

@@ -34,6 +34,11 @@ type Grant struct {
 	Expires     time.Time // zero when the server did not say
 	// Identifiers by configuration id, when the token response carried authorization_details.
 	Identifiers map[string][]string
+	// DPoP: the tokens are bound to the key of the client's proofs.
+	DPoP bool
+	// RefreshToken gets the next grant, see [Client.Refresh]; "" if there is none. One that is not bound to a key is left out:
+	// it would be good for who finds it, for as long as a card.
+	RefreshToken string
 }
 
 // Redeem trades the pre-authorized code, and the transaction code if one is asked. The error may be *oauth.Error.
@@ -49,19 +54,25 @@ func (c *Client) Redeem(ctx context.Context, o *Opened, txCode string) (*Grant, 
 	if !o.anonymous {
 		form.Set("client_id", ClientID)
 	}
-	res, err := c.post(ctx, o.TokenEndpoint, "application/x-www-form-urlencoded", "", []byte(form.Encode()), maxToken)
+	return c.token(ctx, o, form)
+}
+
+// token asks the token endpoint.
+func (c *Client) token(ctx context.Context, o *Opened, form url.Values) (*Grant, error) {
+	res, err := c.post(ctx, o.TokenEndpoint, "application/x-www-form-urlencoded", access{dpop: o.dpop}, []byte(form.Encode()), maxToken)
 	if err != nil {
 		return nil, err
 	}
-	return parseToken(res.Body, c.Now())
+	return parseToken(res.Body, o.dpop, c.Now())
 }
 
-func parseToken(body []byte, now time.Time) (*Grant, error) {
+func parseToken(body []byte, dpop bool, now time.Time) (*Grant, error) {
 	var answer struct {
-		AccessToken string `json:"access_token"`
-		TokenType   string `json:"token_type"`
-		ExpiresIn   any    `json:"expires_in"`
-		Details     []struct {
+		AccessToken  string `json:"access_token"`
+		TokenType    string `json:"token_type"`
+		ExpiresIn    any    `json:"expires_in"`
+		RefreshToken string `json:"refresh_token"`
+		Details      []struct {
 			Type          string   `json:"type"`
 			Configuration string   `json:"credential_configuration_id"`
 			Identifiers   []string `json:"credential_identifiers"`
@@ -70,13 +81,19 @@ func parseToken(body []byte, now time.Time) (*Grant, error) {
 	if err := jose.Unmarshal(body, &answer); err != nil {
 		return nil, fmt.Errorf("%w: token response: %v", ErrMalformed, err)
 	}
-	if answer.AccessToken == "" || strings.ContainsFunc(answer.AccessToken, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if !usable(answer.AccessToken) {
 		return nil, fmt.Errorf("%w: token response without a usable access token", ErrMalformed)
 	}
-	if !strings.EqualFold(answer.TokenType, "Bearer") {
+	g := &Grant{AccessToken: answer.AccessToken}
+	switch {
+	case dpop && strings.EqualFold(answer.TokenType, oauth.SchemeDPoP):
+		g.DPoP = true
+		if usable(answer.RefreshToken) {
+			g.RefreshToken = answer.RefreshToken
+		}
+	case !strings.EqualFold(answer.TokenType, "Bearer"):
 		return nil, fmt.Errorf("%w: token of type %q is not supported", ErrMalformed, answer.TokenType)
 	}
-	g := &Grant{AccessToken: answer.AccessToken}
 	if seconds, ok := integer(answer.ExpiresIn); ok && seconds >= 0 {
 		g.Expires = now.Add(time.Duration(min(seconds, 24*3600)) * time.Second)
 	}
@@ -89,6 +106,11 @@ func parseToken(body []byte, now time.Time) (*Grant, error) {
 		}
 	}
 	return g, nil
+}
+
+// usable reports whether a token can stand in a header (RFC 6750, Section 2.1) and be kept.
+func usable(token string) bool {
+	return token != "" && len(token) <= maxToken/2 && !strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // Issued is what the credential endpoint gave.
@@ -150,7 +172,7 @@ func (c *Client) requestChunk(ctx context.Context, o *Opened, g *Grant, id strin
 			return fmt.Errorf("credential request: %v", err)
 		}
 		limit := int64(maxToken + len(keys)*maxCredential)
-		res, err := c.post(ctx, o.Metadata.CredentialEndpoint, "application/json", g.AccessToken, data, limit)
+		res, err := c.post(ctx, o.Metadata.CredentialEndpoint, "application/json", access{g.AccessToken, g.DPoP}, data, limit)
 		var refused *oauth.Error
 		if errors.As(err, &refused) && refused.Code == oauth.InvalidNonce && nonce != "" && try < nonceTries {
 			continue
@@ -198,7 +220,7 @@ func (c *Client) nonce(ctx context.Context, o *Opened) (string, error) {
 	if o.Metadata.NonceEndpoint == "" {
 		return "", nil
 	}
-	res, err := c.post(ctx, o.Metadata.NonceEndpoint, "", "", nil, maxToken)
+	res, err := c.post(ctx, o.Metadata.NonceEndpoint, "", access{}, nil, maxToken)
 	if err != nil {
 		return "", err
 	}
@@ -226,32 +248,66 @@ func (c *Client) Notify(ctx context.Context, o *Opened, g *Grant, id, event stri
 	if err != nil {
 		return fmt.Errorf("notification: %v", err)
 	}
-	_, err = c.post(ctx, o.Metadata.NotificationEndpoint, "application/json", g.AccessToken, body, maxToken)
+	_, err = c.post(ctx, o.Metadata.NotificationEndpoint, "application/json", access{g.AccessToken, g.DPoP}, body, maxToken)
 	return err
 }
 
-// post sends a body, with the access token if there is one. An answer that is not a success is *oauth.Error if it has a
-// code, else one of this package's errors.
-func (c *Client) post(ctx context.Context, uri, contentType, token string, body []byte, limit int64) (*fetch.Response, error) {
-	header := http.Header{"Accept": {"application/json"}}
-	if token != "" {
-		header.Set("Authorization", "Bearer "+token)
-	}
-	res, err := c.do(ctx, fetch.Request{Method: http.MethodPost, URL: uri, Header: header, ContentType: contentType, Body: body, Limit: limit})
-	if err != nil {
-		return nil, err
-	}
-	if res.Status >= 200 && res.Status < 300 {
+// access is what a request shows: the access token, and a proof of the key that it is bound to.
+type access struct {
+	token string
+	dpop  bool
+}
+
+// post sends a body. An answer that is not a success is *oauth.Error if it has a code, else one of this package's errors. A
+// server that asks for another nonce in the proof gets one more request (RFC 9449, Section 8).
+func (c *Client) post(ctx context.Context, uri, contentType string, a access, body []byte, limit int64) (*fetch.Response, error) {
+	for try := 1; ; try++ {
+		header := http.Header{"Accept": {"application/json"}}
+		switch {
+		case a.token != "" && a.dpop:
+			header.Set("Authorization", oauth.SchemeDPoP+" "+a.token)
+		case a.token != "":
+			header.Set("Authorization", "Bearer "+a.token)
+		}
+		if a.dpop {
+			proof, err := c.DPoP.Proof(http.MethodPost, uri, a.token)
+			if err != nil {
+				return nil, err
+			}
+			header.Set(oauth.HeaderDPoP, proof)
+		}
+		res, err := c.do(ctx, fetch.Request{Method: http.MethodPost, URL: uri, Header: header, ContentType: contentType, Body: body, Limit: limit})
+		if err != nil {
+			return nil, err
+		}
+		learned := c.DPoP != nil && c.DPoP.Learn(uri, res.Header)
+		err = answered(uri, res)
+		var refused *oauth.Error
+		if a.dpop && learned && try < 2 && errors.As(err, &refused) && refused.Code == oauth.UseDPoPNonce {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
 		return res, nil
 	}
+}
+
+// answered tells what an answer that is not a success means.
+func answered(uri string, res *fetch.Response) error {
+	if res.Status >= 200 && res.Status < 300 {
+		return nil
+	}
 	if e := oauth.ParseError(res.Status, res.Body); e.Code != "" {
-		return nil, e
+		return e
 	}
-	if res.Status == http.StatusUnauthorized {
-		return nil, &oauth.Error{Status: res.Status, Code: oauth.InvalidToken}
+	switch {
+	case res.Status == http.StatusUnauthorized && strings.Contains(res.Header.Get("WWW-Authenticate"), `"`+string(oauth.UseDPoPNonce)+`"`):
+		return &oauth.Error{Status: res.Status, Code: oauth.UseDPoPNonce}
+	case res.Status == http.StatusUnauthorized:
+		return &oauth.Error{Status: res.Status, Code: oauth.InvalidToken}
+	case res.Status >= 500 || res.Status == http.StatusTooManyRequests:
+		return fmt.Errorf("%w: %q answered %d", ErrNetwork, uri, res.Status)
 	}
-	if res.Status >= 500 || res.Status == http.StatusTooManyRequests {
-		return nil, fmt.Errorf("%w: %q answered %d", ErrNetwork, uri, res.Status)
-	}
-	return nil, fmt.Errorf("%w: %q answered %d", ErrMalformed, uri, res.Status)
+	return fmt.Errorf("%w: %q answered %d", ErrMalformed, uri, res.Status)
 }

@@ -151,7 +151,7 @@ func FuzzParseToken(f *testing.F) {
 	f.Add([]byte(`{"access_token":"a","token_type":"Bearer","expires_in":300}`))
 	f.Add([]byte(`{"access_token":"a","token_type":"bearer","authorization_details":[{"type":"openid_credential","credential_configuration_id":"c","credential_identifiers":["i"]}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		g, err := parseToken(body, time.Unix(1_800_000_000, 0))
+		g, err := parseToken(body, true, time.Unix(1_800_000_000, 0))
 		if err != nil && !errors.Is(err, ErrMalformed) || err == nil && g.AccessToken == "" {
 			t.Fatalf("got %v, %v", g, err)
 		}

@@ -132,6 +132,8 @@ type AuthorizationMetadata struct {
 	AuthMethods   []string `json:"token_endpoint_auth_methods_supported,omitempty"`
 	// Anonymous says that a wallet needs no client_id for a pre-authorized code (OpenID4VCI, Section 12.3).
 	Anonymous bool `json:"pre-authorized_grant_anonymous_access_supported,omitempty"`
+	// DPoPAlgs says which proofs bind a token to a key (RFC 9449, Section 5.1); none: tokens are for who bears them.
+	DPoPAlgs []string `json:"dpop_signing_alg_values_supported,omitempty"`
 }
 
 // ParseAuthorizationMetadata reads the metadata of the authorization server issuer. Error: [ErrMalformed].

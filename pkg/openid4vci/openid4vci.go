@@ -23,8 +23,11 @@ var (
 	ErrNetwork         = errors.New("network")
 )
 
-// GrantPreAuthorized is the grant type of the pre-authorized code flow.
-const GrantPreAuthorized = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
+// Grant types: of the pre-authorized code flow, and of renewal (RFC 6749, Section 6).
+const (
+	GrantPreAuthorized = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
+	GrantRefresh       = "refresh_token"
+)
 
 // FormatSDJWT is the one credential format of this package.
 const FormatSDJWT = "dc+sd-jwt"
