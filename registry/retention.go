@@ -421,8 +421,15 @@ func (s *State) first() int64 {
 // blocks are written to.
 func (s *State) pruner() *iavl.MutableTree {
 	// The batch of a call is written at once: half a deletion would leave a version without its root.
-	return iavl.NewMutableTree(s.db, 10_000, true, iavl.NewNopLogger(), iavl.FlushThresholdOption(256<<20))
+	return iavl.NewMutableTree(growing{s.db}, 10_000, true, iavl.NewNopLogger(), iavl.FlushThresholdOption(256<<20))
 }
+
+// growing is a store whose batches take memory as they grow. The tree asks for as much as it may write at once, and for
+// more than one batch.
+type growing struct{ dbm.DB }
+
+// NewBatchWithSize does not care for the size.
+func (g growing) NewBatchWithSize(int) dbm.Batch { return g.DB.NewBatch() }
 
 // trim deletes the versions up to a height, and what only they hold.
 func (s *State) trim(to int64) error {
