@@ -58,7 +58,8 @@ func flood(ctx context.Context, f *field) (string, error) {
 	if err := greedy.write(ctx, nw, ledger.Tx{Kind: ledger.CreateList, CreateList: meta}); err != nil {
 		return "", err
 	}
-	// All of them are good, one after the other, and each is another transaction.
+	// All of them are good and each is another transaction. One sender keeps to their order and tries the next one again and
+	// again; the others send what comes later, out of order.
 	const perSecond = 5000
 	total := int(f.flood.Seconds() * perSecond)
 	txs := make([][]byte, 0, total)
@@ -87,21 +88,41 @@ func flood(ctx context.Context, f *field) (string, error) {
 				switch {
 				case err != nil:
 					failed.Add(1)
-				case a.Code == ledger.OK:
+				case a.Code == ledger.OK: // it waits already
 					taken.Add(1)
 				case a.Code == ledger.RateLimited:
 					limited.Add(1)
-				default: // after one was refused, the next ones are out of order
+				default:
 					refused.Add(1)
 				}
 			}
 		})
 	}
 	begun := time.Now()
+	var ordered sync.WaitGroup
+	ordered.Go(func() {
+		for next := 0; next < len(txs) && time.Since(begun) < f.flood+5*time.Second; {
+			a, _, err := flooder.post(ctx, txs[next])
+			sent.Add(1)
+			switch {
+			case err != nil:
+				failed.Add(1)
+			case a.Code == ledger.RateLimited:
+				limited.Add(1)
+			default:
+				taken.Add(1)
+				next++
+			}
+		}
+	})
+	// It has used up its share before the machine is busy with the rest.
+	if err := rest(ctx, 5*time.Second); err != nil {
+		return "", err
+	}
 	tick := time.NewTicker(10 * time.Millisecond)
-	for next := 0; next < len(txs) && time.Since(begun) < 2*f.flood; {
+	for next := 0; next < len(txs) && time.Since(begun) < f.flood+5*time.Second; {
 		<-tick.C
-		due := min(len(txs), int(time.Since(begun).Seconds()*perSecond))
+		due := min(len(txs), int((time.Since(begun)-5*time.Second).Seconds()*perSecond))
 		for ; next < due; next++ {
 			work <- txs[next]
 		}
@@ -109,6 +130,7 @@ func flood(ctx context.Context, f *field) (string, error) {
 	tick.Stop()
 	close(work)
 	senders.Wait()
+	ordered.Wait()
 	took := time.Since(begun)
 	calm := begun.Add(took)
 	measured, err := f.end(ctx, nw, l)
