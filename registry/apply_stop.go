@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/zegel-id/zegel/pkg/did"
 	"github.com/zegel-id/zegel/pkg/ledger"
@@ -62,11 +63,12 @@ func callStop(o *overlay, t *transaction, b *block) *refusal {
 		return refuse(ledger.Policy, "the reason of the stop holds what looks like %s", what)
 	}
 	members := o.members()
-	if !mayCall(members, t.Sender, 0) {
+	sender := slices.IndexFunc(members, func(m ledger.Member) bool { return m.DID == t.Sender })
+	if sender < 0 {
 		return refuse(ledger.Unauthorized, "%q is no member", t.Sender)
 	}
-	if !mayCall(members, t.Sender, b.seconds()) {
-		return refuse(ledger.Policy, "%q called a stop that was resumed and calls none for a while", t.Sender)
+	if barred := members[sender].Barred; barred > b.seconds() {
+		return refuse(ledger.Policy, "%q called a stop that members ended by vote, and calls none before %s", t.Sender, time.Unix(barred, 0).UTC().Format(time.RFC3339))
 	}
 	if in.Grade == ledger.StopAccreditation {
 		a, found := o.accreditation(in.Subject, in.Accreditation)
@@ -120,9 +122,9 @@ func callStop(o *overlay, t *transaction, b *block) *refusal {
 	return nil
 }
 
-// mayCall says whether d is a member that may call a stop at a time; at time 0 it is enough to be one.
+// mayCall says whether d is a member that may call a stop at a time.
 func mayCall(members []ledger.Member, d did.DID, t int64) bool {
-	return slices.ContainsFunc(members, func(m ledger.Member) bool { return m.DID == d && (t == 0 || m.Barred <= t) })
+	return slices.ContainsFunc(members, func(m ledger.Member) bool { return m.DID == d && m.Barred <= t })
 }
 
 // confirmStop makes a stop that is in force last until two thirds resume.

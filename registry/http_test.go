@@ -1,10 +1,12 @@
 package registry
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -282,4 +284,24 @@ func TestSettings(t *testing.T) {
 	if !reflect.DeepEqual(got, all) {
 		t.Errorf("wrote %+v, read %+v", all, got)
 	}
+}
+
+// announce begins to send a transaction of so many bytes, sends none of them, and returns the status of the answer.
+func announce(t *testing.T, base string, size int64) int {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(conn, "POST /v1/tx HTTP/1.1\r\nHost: node\r\nContent-Type: application/cose\r\nContent-Length: %d\r\n\r\n", size)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode
 }

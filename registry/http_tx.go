@@ -21,6 +21,10 @@ func (n *Node) postTx(w http.ResponseWriter, r *http.Request) {
 		web.Problem{Title: "Unsupported media type", Status: http.StatusUnsupportedMediaType, Detail: "send application/cose"}.Write(w)
 		return
 	}
+	if r.ContentLength > ledger.MaxTxSize { // do not wait for it
+		web.WriteJSON(w, http.StatusRequestEntityTooLarge, ledger.TxAnswer{Code: ledger.TooLarge, Log: "too large"})
+		return
+	}
 	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, ledger.MaxTxSize))
 	if err != nil {
 		var large *http.MaxBytesError

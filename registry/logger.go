@@ -2,8 +2,10 @@ package registry
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/cometbft/cometbft/libs/log"
 )
@@ -19,16 +21,34 @@ var _ log.Logger = cometLogger{}
 
 func (l cometLogger) Debug(string, ...any) {}
 
-func (l cometLogger) Info(msg string, kv ...any) {
-	l.to.Log(context.Background(), slog.LevelDebug, msg, kv...)
-}
+func (l cometLogger) Info(msg string, kv ...any) { l.log(slog.LevelDebug, msg, kv) }
 
 func (l cometLogger) Error(msg string, kv ...any) {
 	level := slog.LevelError
 	if l.stopping.Load() {
 		level = slog.LevelDebug
 	}
-	l.to.Log(context.Background(), level, msg, kv...)
+	l.log(level, msg, kv)
+}
+
+// log writes values as they describe themselves: a peer as JSON shows nothing of it.
+func (l cometLogger) log(level slog.Level, msg string, kv []any) {
+	ctx := context.Background()
+	if !l.to.Enabled(ctx, level) {
+		return
+	}
+	said := make([]any, len(kv))
+	for i, v := range kv {
+		switch s := v.(type) {
+		case time.Time, error:
+			said[i] = v
+		case fmt.Stringer:
+			said[i] = s.String()
+		default:
+			said[i] = v
+		}
+	}
+	l.to.Log(ctx, level, msg, said...)
 }
 
 func (l cometLogger) With(kv ...any) log.Logger { return cometLogger{l.to.With(kv...), l.stopping} }

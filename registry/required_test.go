@@ -294,6 +294,10 @@ func TestRequired(t *testing.T) {
 			if status, a := post(t, srv.URL, large); status != http.StatusRequestEntityTooLarge || a.Code != ledger.TooLarge {
 				t.Errorf("status %d, %+v", status, a)
 			}
+			// What is announced as too large is not waited for.
+			if status := announce(t, srv.URL, 1<<40); status != http.StatusRequestEntityTooLarge {
+				t.Errorf("announced: status %d", status)
+			}
 			write(t, srv.URL, good)
 		})
 	})
