@@ -119,6 +119,12 @@ func LoadSettings(path string) (*Settings, error) {
 	return &s, nil
 }
 
+// Check says what is wrong with settings that a person gives.
+func (s Settings) Check() error {
+	s = s.withDefaults()
+	return s.check()
+}
+
 func (s *Settings) check() (err error) {
 	if s.heartbeat, err = time.ParseDuration(s.Heartbeat); err != nil || s.heartbeat < 50*time.Millisecond || s.heartbeat > 20*time.Second {
 		return fmt.Errorf("heartbeat %q is not between 50ms and 20s", s.Heartbeat)

@@ -125,7 +125,7 @@ func Complete(dir string, genesis []byte, s Settings) error {
 	old, err := os.ReadFile(path)
 	switch {
 	case err == nil && !bytes.Equal(old, genesis):
-		return fmt.Errorf("%q is a node of another network: %w", dir, fs.ErrExist)
+		return fmt.Errorf("%q is a node of another network", dir)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return err
 	}

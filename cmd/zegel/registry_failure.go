@@ -66,7 +66,7 @@ var codes = map[ledger.Code][2]string{
 	ledger.TooLarge:      {"too_large", "make it smaller; the limits stand in the documentation"},
 	ledger.TerminalState: {"terminal_state", "this has ended and cannot be changed any more"},
 	ledger.RateLimited:   {"rate_limited", "wait a minute and try again"},
-	ledger.Policy:        {"policy", "the rules of the network do not allow this now; what members decide together is proposed with zegel registry propose"},
+	ledger.Policy:        {"policy", "the rules of the network do not allow this, or not now; if it takes a decision of the members: zegel registry propose"},
 }
 
 // refused is an answer of the registry that says no.

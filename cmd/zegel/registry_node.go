@@ -48,8 +48,8 @@ type registryKeysCmd struct {
 	Name     string `help:"Name of the organisation." required:""`
 	Address  string `help:"Address at which other nodes reach this one." required:"" placeholder:"HOST:26656"`
 	URL      string `name:"url" help:"Base URL at which everybody reaches its read interface; /v1 hangs below it." required:""`
-	Listen   string `help:"Address to listen on for other nodes." default:"tcp://0.0.0.0:26656"`
-	HTTP     string `name:"http" help:"Address to listen on for the read interface." default:"127.0.0.1:8430"`
+	Listen   string `help:"Address to listen on for other nodes. Default: the port of --address on all addresses; with --dev on loopback." placeholder:"tcp://HOST:PORT"`
+	HTTP     string `name:"http" help:"Address to listen on for the read interface. Default: 127.0.0.1:8430; with --dev that of --url." placeholder:"HOST:PORT"`
 	Issuer   string `help:"Address of the organisation's issuer, for its DID document." placeholder:"URL"`
 	Verifier string `help:"Address of the organisation's verifier, for its DID document." placeholder:"URL"`
 	Dev      bool   `help:"Keys for development, which production refuses; loopback addresses only."`
@@ -109,7 +109,7 @@ func (c *registryKeysCmd) make(ctx context.Context) (*registry.Candidate, error)
 		}
 	}
 	if _, err := did.Zegel(c.Network, "a"); err != nil {
-		return nil, &usageError{fmt.Sprintf("--network %q: %v", c.Network, err)}
+		return nil, &usageError{fmt.Sprintf("--network %q: a name has small letters, digits and dashes, at most 32", c.Network)}
 	}
 	made := &didCreateCmd{Out: c.Dir, Issuer: c.Issuer, Verifier: c.Verifier}
 	made.Dev = c.Dev
@@ -143,7 +143,7 @@ func (c *registryKeysCmd) make(ctx context.Context) (*registry.Candidate, error)
 	if err != nil {
 		return nil, err
 	}
-	if err := registry.Configure(node, registry.Settings{Name: c.Name, Listen: c.Listen, HTTP: c.HTTP}); err != nil {
+	if err := registry.Configure(node, c.settings()); err != nil {
 		return nil, &usageError{err.Error()}
 	}
 	candidate := &registry.Candidate{
@@ -155,6 +155,28 @@ func (c *registryKeysCmd) make(ctx context.Context) (*registry.Candidate, error)
 		return nil, &usageError{err.Error()}
 	}
 	return candidate, write(path, raw)
+}
+
+// settings are those of the node, with what follows from its addresses where nothing was given.
+func (c *registryKeysCmd) settings() registry.Settings {
+	s := registry.Settings{Name: c.Name, Listen: c.Listen, HTTP: c.HTTP}
+	host, port, err := net.SplitHostPort(c.Address)
+	if err != nil {
+		return s // the candidate's check says what is wrong
+	}
+	if !c.Dev {
+		host = "0.0.0.0"
+	}
+	if s.Listen == "" {
+		s.Listen = "tcp://" + net.JoinHostPort(host, port)
+	}
+	if s.HTTP == "" {
+		s.HTTP = "127.0.0.1:8430"
+		if u, err := url.Parse(c.URL); err == nil && c.Dev && u.Port() != "" {
+			s.HTTP = u.Host
+		}
+	}
+	return s
 }
 
 func loopback(host string) bool { return host == "localhost" || net.ParseIP(host).IsLoopback() }
@@ -253,140 +275,6 @@ func complete(dir string, genesis []byte, network *ledger.Network, all []registr
 		return err
 	}
 	return write(filepath.Join(dir, createdNetwork), network.Encode())
-}
-
-type registryInitCmd struct {
-	Network  string   `help:"Name of the network." required:"" placeholder:"NAME"`
-	Members  int      `help:"How many members." required:"" placeholder:"M"`
-	Dir      string   `help:"Directory; each member gets one in it." default:"registry" type:"path"`
-	Name     []string `help:"Name of a member; once for each." sep:"none"`
-	Host     []string `help:"Host name of a member's node; once for each. Without: all on this machine, for development." sep:"none"`
-	BasePort int      `help:"First port on this machine; each node takes two." default:"26656"`
-	JSON     bool     `name:"json" help:"Print one JSON object."`
-}
-
-// Run makes every member's directory.
-func (c *registryInitCmd) Run(ctx context.Context, out *output) error {
-	switch {
-	case c.Members < 1 || c.Members > 21:
-		return &usageError{fmt.Sprintf("--members %d: a network has 1 to 21", c.Members)}
-	case len(c.Name) != 0 && len(c.Name) != c.Members, len(c.Host) != 0 && len(c.Host) != c.Members:
-		return &usageError{"--name and --host are given once for each member, or not at all"}
-	case c.BasePort < 1 || c.BasePort+2*c.Members > 65535:
-		return &usageError{fmt.Sprintf("--base-port %d", c.BasePort)}
-	}
-	var all []registry.Candidate
-	var dirs []string
-	for i := range c.Members {
-		k := registryKeysCmd{
-			Network: c.Network, Dir: filepath.Join(c.Dir, fmt.Sprintf("member-%d", i+1)), Name: fmt.Sprintf("Gemeente Voorbeeld %d", i+1),
-			Address: fmt.Sprintf("127.0.0.1:%d", c.BasePort+2*i), HTTP: fmt.Sprintf("127.0.0.1:%d", c.BasePort+2*i+1), Dev: len(c.Host) == 0,
-		}
-		k.Listen, k.URL = "tcp://"+k.Address, "http://"+k.HTTP
-		if len(c.Name) > 0 {
-			k.Name = c.Name[i]
-		}
-		if len(c.Host) > 0 {
-			k.Address, k.URL = net.JoinHostPort(c.Host[i], "26656"), "https://"+c.Host[i]
-			k.Listen, k.HTTP = "tcp://0.0.0.0:26656", "127.0.0.1:8430"
-		}
-		if err := os.MkdirAll(c.Dir, 0o700); err != nil {
-			return err
-		}
-		candidate, err := k.make(ctx)
-		if err != nil {
-			return err
-		}
-		all, dirs = append(all, *candidate), append(dirs, k.Dir)
-	}
-	genesis, network, err := found(c.Network, all)
-	if err != nil {
-		return &usageError{err.Error()}
-	}
-	for _, dir := range dirs {
-		if err := complete(dir, genesis, network, all); err != nil {
-			return err
-		}
-	}
-	file := filepath.Join(c.Dir, createdNetwork)
-	if err := write(file, network.Encode()); err != nil {
-		return err
-	}
-	if c.JSON {
-		return printJSON(out.Stdout, map[string]any{"network": file, "members": dirs, "genesis_sha256": fmt.Sprintf("%x", sha256.Sum256(genesis))})
-	}
-	c.explain(out.Stdout, file, dirs)
-	return nil
-}
-
-func (c *registryInitCmd) explain(w io.Writer, file string, dirs []string) {
-	dev := ""
-	fmt.Fprintf(w, "Founded the network %q with %d members. Network file for wallets and services: %s\n\n", c.Network, c.Members, file)
-	if len(c.Host) == 0 {
-		dev = " --dev"
-		fmt.Fprintf(w, "It is for development: all nodes are on this machine, and production refuses its keys.\n\nStart each node:\n")
-	} else {
-		fmt.Fprintf(w, "All keys were made on this machine, so whoever has it could act for every member. For real use each member makes its own\nwith zegel registry keys, and all of them run zegel registry found.\n\n"+
-			"Give each member its directory over a safe way, and remove it here. The recovery key in it goes to a safe place that is\nnot connected. Each member puts a proxy with TLS before its read interface and starts its node:\n")
-	}
-	for _, dir := range dirs {
-		fmt.Fprintf(w, "  zegel registry start --config %s%s\n", filepath.Join(dir, nodeDir, nodeConfig), dev)
-	}
-	fmt.Fprintf(w, "\nA member reads and decides with its directory:\n  zegel registry members --dir %s%s\n", dirs[0], dev)
-}
-
-type registryJoinCmd struct {
-	Dir       string   `help:"Directory that keys made, or a new one for a node without an organisation." required:"" type:"path"`
-	Genesis   string   `help:"Genesis file of the network, as its members have it." required:"" type:"existingfile" placeholder:"FILE"`
-	Peers     []string `help:"Nodes to stay connected with, as ID@HOST:PORT, with commas or repeated." required:"" placeholder:"ID@HOST:PORT"`
-	StateSync []string `help:"Nodes (base URLs) that vouch for a snapshot to start from. Without: read all blocks." placeholder:"URL" sep:"none"`
-	Name      string   `help:"Name that other nodes show."`
-	Listen    string   `help:"Address to listen on for other nodes."`
-	HTTP      string   `name:"http" help:"Address to listen on for the read interface."`
-	JSON      bool     `name:"json" help:"Print one JSON object."`
-}
-
-// Run completes the node.
-func (c *registryJoinCmd) Run(out *output) error {
-	genesis, err := os.ReadFile(c.Genesis)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
-		return err
-	}
-	node := filepath.Join(c.Dir, nodeDir)
-	if _, err := registry.NewDir(node); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	settings, err := registry.LoadSettings(filepath.Join(node, nodeConfig))
-	if errors.Is(err, fs.ErrNotExist) {
-		settings, err = &registry.Settings{}, nil
-	}
-	if err != nil {
-		return err
-	}
-	settings.Peers, settings.StateSync = c.Peers, c.StateSync
-	for given, into := range map[string]*string{c.Name: &settings.Name, c.Listen: &settings.Listen, c.HTTP: &settings.HTTP} {
-		if given != "" {
-			*into = given
-		}
-	}
-	if err := registry.Complete(node, genesis, *settings); err != nil {
-		return err
-	}
-	if err := write(filepath.Join(c.Dir, genesisName), genesis); err != nil {
-		return err
-	}
-	config := filepath.Join(node, nodeConfig)
-	if c.JSON {
-		return printJSON(out.Stdout, map[string]any{"config": config, "genesis_sha256": fmt.Sprintf("%x", sha256.Sum256(genesis))})
-	}
-	fmt.Fprintf(out.Stdout, "The node follows the network once it is started: zegel registry start --config %s\nCompare the fingerprint of the genesis with a member:\n  %s\n", config, fingerprint(genesis))
-	if _, err := os.Stat(filepath.Join(c.Dir, candidateFile)); err == nil {
-		fmt.Fprintf(out.Stdout, "It has no vote yet. A member proposes: zegel registry propose admit %s\n", candidateFile)
-	}
-	return nil
 }
 
 type registryStartCmd struct {

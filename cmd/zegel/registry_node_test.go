@@ -200,6 +200,52 @@ func TestInitAndJoin(t *testing.T) {
 	}
 }
 
+// A newcomer's directory is ready when it has joined: the node listens where its keys say, and the commands find a root of
+// trust and a node to ask. What is wrong is said before anything is written.
+func TestJoin(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "net")
+	cli(t, 0, "registry", "init", "--network", "proef", "--members", "1", "--base-port", "23000", "--dir", dir)
+	genesis := filepath.Join(dir, "member-1", genesisName)
+	peer, err := readPeer(filepath.Join(dir, "member-1", candidateFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	home := filepath.Join(t.TempDir(), "new")
+	cli(t, 0, "registry", "keys", "--network", "proef", "--dir", home, "--name", "Gemeente Nieuwdorp", "--address", "127.0.0.1:23010", "--url", "http://127.0.0.1:23011", "--dev")
+	for _, wrong := range [][]string{{"--peers", "nobody"}, {"--peers", peer, "--state-sync", "127.0.0.1:1"}, {"--peers", peer, "--http", "here"}} {
+		cli(t, 2, append([]string{"registry", "join", "--dir", home, "--genesis", genesis}, wrong...)...)
+	}
+	if _, err := os.Stat(filepath.Join(home, genesisName)); err == nil {
+		t.Error("a join that was refused left a genesis file")
+	}
+	cli(t, 0, "registry", "join", "--dir", home, "--genesis", genesis, "--peers", peer, "--state-sync", "http://127.0.0.1:1,http://127.0.0.1:2/")
+	s, err := registry.LoadSettings(filepath.Join(home, nodeDir, nodeConfig))
+	if err != nil || s.Listen != "tcp://127.0.0.1:23010" || s.HTTP != "127.0.0.1:23011" || strings.Join(s.StateSync, " ") != "http://127.0.0.1:1 http://127.0.0.1:2" {
+		t.Errorf("settings %+v, %v", s, err)
+	}
+	path := filepath.Join(home, createdNetwork)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := ledger.ParseNetwork(data)
+	if err != nil || n.ChainID != "zegel-proef" || len(n.Validators) != 1 || strings.Join(n.Nodes, " ") != "http://127.0.0.1:1 http://127.0.0.1:2 http://127.0.0.1:23011" {
+		t.Fatalf("network file %s, %v", data, err)
+	}
+	// One that is newer stays.
+	n.Nodes = n.Nodes[:1]
+	if err := os.WriteFile(path, n.Encode(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cli(t, 0, "registry", "join", "--dir", home, "--genesis", genesis, "--peers", peer)
+	if again, err := os.ReadFile(path); err != nil || !bytes.Equal(again, n.Encode()) {
+		t.Errorf("network file %s, %v", again, err)
+	}
+	if said := cli(t, 2, "registry", "init", "--network", "Proef", "--members", "1", "--dir", t.TempDir()); !strings.Contains(said, "small letters") {
+		t.Error(said)
+	}
+}
+
 func readPeer(path string) (string, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {

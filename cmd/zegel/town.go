@@ -13,7 +13,7 @@ import (
 type townCmd struct {
 	Dir          string   `help:"Directory of the town; it is made if missing. Default: ./town" placeholder:"DIR" type:"path"`
 	Port         int      `help:"Port on localhost; kept with the town. Default: 8420" placeholder:"N"`
-	Validators   int      `help:"Nodes that run the registry together, as processes of their own; kept with the town. Default: 1" placeholder:"1|4"`
+	Validators   int      `help:"Nodes that run the registry together, as processes of their own; kept with the town. Default: 1" placeholder:"1..4"`
 	TrustAnchors []string `name:"trust-anchor" help:"PEM file with anchors of foreign parties to accept; may be repeated." placeholder:"FILE" sep:"none" type:"existingfile"`
 	Once         bool     `help:"Run the journeys issue, prove and revoke with a headless wallet, print each step, and stop."`
 	Verbose      bool     `help:"Write the services' logs to standard error."`
