@@ -48,6 +48,11 @@ const (
 // of CometBFT with one Ed25519 verification added when a transaction comes in. Engine, settings, size of a transaction
 // and way in (the mempool of a node, in process) are the same; they run in turns, and every round has fresh
 // transactions. The state of 10,000 DIDs is written with the first block.
+//
+// With one validator it is bound by the processor. Of what a transaction costs, the signature is 37 %, reading it 7 %,
+// applying it 15 % (when it comes in, while it waits, in its block), the tree and its store 13 %; the rest is the engine
+// and the collector of garbage, as at the floor. All nodes of a round share the machine, so a busy one spreads the shares
+// of single rounds widely; processor-share compares what the two cost.
 func BenchmarkLoad(b *testing.B) {
 	for _, validators := range []int{1, 4} {
 		b.Run(fmt.Sprintf("%d-validators", validators), func(b *testing.B) {
