@@ -183,6 +183,14 @@ func TestReads(t *testing.T) {
 		if err := json.Unmarshal(body, &doc); err != nil || doc.ID != string(m.did) || resp.Header.Get("Content-Type") != "application/did+ld+json" {
 			t.Errorf("%s %s %v", resp.Header, body, err)
 		}
+		for accept, want := range map[string]int{
+			"image/png": 406, "text/html, image/*;q=0.5": 406, "application/did+ld+json;profile=x": 200, "text/html,*/*;q=0.1": 200, "application/json": 200, "Application/*": 200,
+		} {
+			resp, body := header(t, srv.URL+"/v1/dids/"+string(m.did), "Accept", accept)
+			if resp.StatusCode != want || (want == 406) != strings.Contains(string(body), "representationNotSupported") {
+				t.Errorf("%s: %d %s", accept, resp.StatusCode, body)
+			}
+		}
 	})
 	t.Run("validators", func(t *testing.T) {
 		var got struct{ Validators []ledger.ValidatorHint }
