@@ -1,11 +1,13 @@
 package main
 
 import (
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
 
+	"github.com/zegel-id/zegel/pkg/did"
 	"github.com/zegel-id/zegel/pkg/ledger"
 	"github.com/zegel-id/zegel/pkg/trust"
 )
@@ -58,13 +60,26 @@ func accreditationFacts(a *ledger.Accreditation) []string {
 	}
 }
 
-// actionFacts are what people want to see of an action beside the sentence. now are the parameters as they are.
-func actionFacts(a *ledger.Action, now *ledger.Parameters) []string {
+// actionFacts are what people want to see of an action beside the sentence: enough to compare, by telephone, with what the
+// organisation has. by is who proposed it, now are the parameters as they are.
+func actionFacts(a *ledger.Action, by did.DID, now *ledger.Parameters) []string {
 	switch {
-	case a.Admit != nil && a.Admit.DID != "":
-		return []string{"Organisation", string(a.Admit.DID)}
-	case a.Admit != nil && a.Admit.Record != nil:
-		return []string{"Keys", recordKeys(a.Admit.Record)}
+	case a.Admit != nil:
+		out := []string{"Organisation", string(newcomer(a.Admit, by)), "Validator", hex.EncodeToString(a.Admit.Validator)}
+		if a.Admit.Record != nil {
+			out = append(out, "Keys", recordKeys(a.Admit.Record))
+		}
+		return out
+	case a.Remove != nil:
+		return []string{"Organisation", string(a.Remove.DID)}
+	case a.Validator != nil:
+		return []string{"Organisation", string(a.Validator.DID), "Validator", hex.EncodeToString(a.Validator.Validator)}
+	case a.Anchor != nil:
+		subject := "not readable"
+		if cert, err := x509.ParseCertificate(a.Anchor.Certificate); err == nil {
+			subject = plain(cert.Subject.String())
+		}
+		return []string{"Subject", subject, "SHA-256", fingerprint(a.Anchor.Certificate), "Counts", "from " + day(a.Anchor.From) + " until " + day(a.Anchor.Until)}
 	case a.Accredit != nil:
 		return append([]string{"Organisation", string(a.Accredit.Subject), "Id", a.Accredit.ID}, accreditationFacts(a.Accredit)...)
 	case a.Withdraw != nil:
@@ -81,9 +96,32 @@ func actionFacts(a *ledger.Action, now *ledger.Parameters) []string {
 		}
 		return out
 	case a.Recover != nil:
-		return []string{"Organisation", string(a.Recover.DID), "New keys", recordKeys(&a.Recover.Record)}
+		return []string{"Organisation", string(a.Recover.DID), "New keys", recordKeys(&a.Recover.Record), "SHA-256", recordFingerprint(&a.Recover.Record)}
 	}
 	return nil
+}
+
+// newcomer is the DID of who is to be admitted. One that is new has no DID in the proposal: it follows from its record and
+// the network, which the proposer's DID names.
+func newcomer(a *ledger.Admission, by did.DID) did.DID {
+	network := strings.Split(string(by), ":")
+	if a.DID != "" || a.Record == nil || len(network) != 4 {
+		return a.DID
+	}
+	id, err := ledger.NewDID(network[2], a.Record)
+	if err != nil {
+		return ""
+	}
+	return id
+}
+
+// recordFingerprint is that of the file record.cbor.
+func recordFingerprint(r *ledger.DIDRecord) string {
+	raw, err := ledger.Encode(r)
+	if err != nil {
+		return ""
+	}
+	return fingerprint(raw)
 }
 
 func recordKeys(r *ledger.DIDRecord) string {
@@ -95,7 +133,7 @@ func recordKeys(r *ledger.DIDRecord) string {
 }
 
 // actionObject is an action as programs read it: one member, named after what it does.
-func actionObject(a *ledger.Action) any {
+func actionObject(a *ledger.Action, by did.DID) any {
 	m := map[string]any{}
 	switch {
 	case a.Admit != nil:
@@ -104,7 +142,7 @@ func actionObject(a *ledger.Action) any {
 			Name      string `json:"name"`
 			Validator string `json:"validator,omitempty"`
 			NewRecord bool   `json:"new_record"`
-		}{string(a.Admit.DID), a.Admit.Name, hex.EncodeToString(a.Admit.Validator), a.Admit.Record != nil}
+		}{string(newcomer(a.Admit, by)), a.Admit.Name, hex.EncodeToString(a.Admit.Validator), a.Admit.Record != nil}
 	case a.Remove != nil:
 		m["remove"] = map[string]string{"did": string(a.Remove.DID)}
 	case a.Validator != nil:
@@ -131,7 +169,7 @@ func actionObject(a *ledger.Action) any {
 	case a.Parameters != nil:
 		m["parameters"] = parametersObject(a.Parameters)
 	case a.Recover != nil:
-		m["recover"] = map[string]string{"did": string(a.Recover.DID)}
+		m["recover"] = map[string]string{"did": string(a.Recover.DID), "record_sha256": strings.ReplaceAll(recordFingerprint(&a.Recover.Record), " ", "")}
 	case a.Confirm != nil:
 		m["confirm"] = map[string]string{"stop": hex.EncodeToString(a.Confirm.ID)}
 	case a.Resume != nil:

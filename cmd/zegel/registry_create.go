@@ -60,7 +60,7 @@ func (c *didCreateCmd) Run(ctx context.Context, out *output) error {
 	if c.NoSend || c.For != "" {
 		object := map[string]any{"done": "made files", "did": id, "dir": c.Out}
 		return r.print(nil, object, func(w io.Writer) {
-			fmt.Fprintf(w, "DID: %s. Nothing was sent.\n%s\n", id, where)
+			fmt.Fprintf(w, "DID: %s. Nothing was sent.\n%s\nFingerprint of %s: %s\n", id, where, createdRecord, recordFingerprint(record))
 		})
 	}
 	files := &keyFiles{development: c.Dev}

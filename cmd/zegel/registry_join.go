@@ -79,7 +79,11 @@ func (c *registryJoinCmd) Run(out *output) error {
 	if c.JSON {
 		return printJSON(out.Stdout, map[string]any{"config": config, "network": network, "genesis_sha256": fmt.Sprintf("%x", sha256.Sum256(genesis))})
 	}
-	fmt.Fprintf(out.Stdout, "The node follows the network once it is started: zegel registry start --config %s\nCompare the fingerprint of the genesis with a member:\n  %s\n", config, fingerprint(genesis))
+	dev := ""
+	if g.Development {
+		dev = " --dev"
+	}
+	fmt.Fprintf(out.Stdout, "The node follows the network once it is started: zegel registry start --config %s%s\nCompare the fingerprint of the genesis with a member:\n  %s\n", config, dev, fingerprint(genesis))
 	if _, err := os.Stat(filepath.Join(c.Dir, candidateFile)); err == nil {
 		fmt.Fprintf(out.Stdout, "It has no vote yet. A member proposes: zegel registry propose admit %s\n", candidateFile)
 	}

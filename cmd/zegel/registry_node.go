@@ -74,12 +74,14 @@ func (c *registryKeysCmd) Run(ctx context.Context, out *output) error {
 
 Next:
 1. Move %s to a safe place that is not connected, such as a printed copy in a vault. It is needed only when the other keys are lost.
-2. Give %s to the other members. It holds nothing secret, but they must know that it is from you: compare this fingerprint on the telephone.
-   %s
+2. Give %s to the other members. It holds nothing secret, but they must know that it is from you: compare the DID above, the
+   validator's key and the file's fingerprint on the telephone. In a network that exists, each voter sees the first two.
+   validator    %x
+   fingerprint  %s
 3. With the files of all members, everyone runs: zegel registry found --network %s --dir %s FILE...
    In a network that exists, a member proposes: zegel registry propose admit %s
    and the node follows with: zegel registry join --dir %s --genesis FILE --peers ...
-`, c.Dir, candidate.Name, id, filepath.Join(c.Dir, createdRecovery), file, fingerprintOf(candidate), c.Network, c.Dir, candidateFile, c.Dir)
+`, c.Dir, candidate.Name, id, filepath.Join(c.Dir, createdRecovery), file, candidate.Validator, fingerprintOf(candidate), c.Network, c.Dir, candidateFile, c.Dir)
 	return nil
 }
 
@@ -215,15 +217,22 @@ func (c *registryFoundCmd) Run(out *output) error {
 			"network": filepath.Join(c.Dir, createdNetwork), "genesis": filepath.Join(c.Dir, genesisName), "genesis_sha256": fmt.Sprintf("%x", sha256.Sum256(genesis)), "config": config,
 		})
 	}
-	fmt.Fprintf(out.Stdout, `Founded the network %q with %d members.
-
+	fmt.Fprintf(out.Stdout, "Founded the network %q with %d members. The fingerprints of their files:\n", c.Network, len(all))
+	for i := range all {
+		fmt.Fprintf(out.Stdout, "   %s\n     %s\n", plain(all[i].Name), fingerprintOf(&all[i]))
+	}
+	dev := ""
+	if all[0].Development {
+		dev = " --dev"
+	}
+	fmt.Fprintf(out.Stdout, `
 Next:
 1. Compare the fingerprint of the genesis with every other member, on the telephone. It must be the same everywhere:
    %s
-2. Start the node: zegel registry start --config %s
+2. Start the node: zegel registry start --config %s%s
    Blocks come as soon as more than two thirds of the nodes are there.
 3. Give %s to everyone who runs a wallet or a service. It is the only root of their trust.
-`, c.Network, len(all), fingerprint(genesis), config, filepath.Join(c.Dir, createdNetwork))
+`, fingerprint(genesis), config, dev, filepath.Join(c.Dir, createdNetwork))
 	return nil
 }
 

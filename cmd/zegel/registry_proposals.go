@@ -138,7 +138,7 @@ type proposalJSON struct {
 
 func proposalObject(x *ledger.Proposal, now int64, n names) proposalJSON {
 	return proposalJSON{
-		ID: hex.EncodeToString(x.ID), What: inWords(&x.Action, n), Action: actionObject(&x.Action), By: x.By, Why: x.Why,
+		ID: hex.EncodeToString(x.ID), What: inWords(&x.Action, n), Action: actionObject(&x.Action, x.By), By: x.By, Why: x.Why,
 		Made: iso(x.Made), Until: iso(x.Until), Outcome: x.At(now), Needed: x.Needed(), Voters: x.Voters, Yes: x.Yes, No: x.No,
 		Decided: iso(x.Decided), Due: iso(x.Due), Cancel: x.Cancel,
 	}
@@ -271,7 +271,7 @@ func (b *ballot) write(w io.Writer) {
 	}
 	fmt.Fprintf(w, "Proposal %x\n", x.ID)
 	pairs := []string{"What", b.words()}
-	pairs = append(pairs, actionFacts(&x.Action, b.parameters)...)
+	pairs = append(pairs, actionFacts(&x.Action, x.By, b.parameters)...)
 	facts(w, append(pairs,
 		"Proposed", n.of(x.By)+", "+when(x.Made), "Why", plain(x.Why), "Standing", standing(x, b.now(), b.members),
 		"Yes", n.list(slices.Clone(x.Yes)), "No", n.list(slices.Clone(x.No)), "Not voted", n.list(silent), "Next", comesNext(x, b.now(), b.members))...)

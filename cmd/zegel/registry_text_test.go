@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -64,10 +65,39 @@ func TestInWords(t *testing.T) {
 			t.Errorf("%q, want %q", got, want)
 		}
 		if a != (ledger.Action{}) {
-			m, ok := actionObject(&a).(map[string]any)
+			m, ok := actionObject(&a, didA).(map[string]any)
 			if raw, err := json.Marshal(m); err != nil || !ok || len(m) != 1 {
 				t.Errorf("%s: as an object %s, %v", want, raw, err)
 			}
+		}
+	}
+}
+
+// TestWhatVotersCompare: who votes on keys sees which keys they are.
+func TestWhatVotersCompare(t *testing.T) {
+	record := &ledger.DIDRecord{NextKeyHash: bytes.Repeat([]byte{7}, 32), RecoveryHash: bytes.Repeat([]byte{8}, 32)}
+	id, err := ledger.NewDID("voorbeeld", record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := ledger.Encode(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := bytes.Repeat([]byte{0xab}, 32)
+	for name, c := range map[string]struct {
+		action ledger.Action
+		want   string
+	}{
+		"a new organisation":   {ledger.Action{Admit: &ledger.Admission{Record: record, Validator: key}}, "Organisation " + string(id) + " Validator " + strings.Repeat("ab", 32)},
+		"one that is known":    {ledger.Action{Admit: &ledger.Admission{DID: didB}}, "Organisation " + string(didB)},
+		"a validator":          {ledger.Action{Validator: &ledger.Seat{DID: didB, Validator: key}}, "Validator " + strings.Repeat("ab", 32)},
+		"an anchor":            {ledger.Action{Anchor: &ledger.Anchor{Certificate: []byte("x")}}, "SHA-256 " + fingerprint([]byte("x"))},
+		"new keys":             {ledger.Action{Recover: &ledger.Recovery{DID: didB, Record: *record}}, "SHA-256 " + fingerprint(raw)},
+		"a member that leaves": {ledger.Action{Remove: &ledger.Removal{DID: didB}}, "Organisation " + string(didB)},
+	} {
+		if got := strings.Join(actionFacts(&c.action, didA, nil), " "); !strings.Contains(got, c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
 }
