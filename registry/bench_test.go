@@ -184,3 +184,39 @@ func BenchmarkWrite(b *testing.B) {
 		group.Wait()
 	})
 }
+
+// BenchmarkStranger is what bytes of somebody unknown cost a node: they are refused before any signature is checked.
+func BenchmarkStranger(b *testing.B) {
+	w := newWorld(b, 1)
+	c := newChain(b, w)
+	m, stranger := w.members[0], newParty(b, "stranger")
+	good := m.sign(b, w.accreditation(m.did, "a", trust.Issue))
+	forged := append([]byte{}, good...)
+	forged[len(forged)-1] ^= 1
+	for _, x := range []struct {
+		name string
+		raw  []byte
+		code ledger.Code
+	}{
+		{"too-large", make([]byte, ledger.MaxTxSize+1), ledger.TooLarge},
+		{"garbage", []byte("GET / HTTP/1.1\r\n\r\n"), ledger.Malformed},
+		{"garbage-64KiB", make([]byte, ledger.MaxTxSize), ledger.Malformed},
+		{"unknown-sender", stranger.try(b, w.accreditation(m.did, "a", trust.Issue)), ledger.UnknownObject},
+		{"other-chain", m.try(b, func() ledger.Tx {
+			tx := w.accreditation(m.did, "a", trust.Issue)
+			tx.ChainID = "other"
+			return tx
+		}()), ledger.WrongChain},
+		{"bad-sequence", m.try(b, func() ledger.Tx { tx := w.accreditation(m.did, "a", trust.Issue); tx.Sequence = 9; return tx }()), ledger.BadNonce},
+		{"bad-signature", forged, ledger.BadSignature}, // the dearest: the sender is known and all else is right
+	} {
+		b.Run(x.name, func(b *testing.B) {
+			for b.Loop() {
+				c.app.txs = &txCache{}
+				if code := c.offer(x.raw); code != x.code {
+					b.Fatalf("code %d, not %d", code, x.code)
+				}
+			}
+		})
+	}
+}
