@@ -28,7 +28,7 @@ const (
 )
 
 // ReissueStatus is the status of a card that came out of a backup: its keys stayed on the device that held them, so it
-// has to be issued again before it can be shown.
+// has to be issued again before it can be shown. [Wallet.Renew] does so where the issuer gave the right to.
 const ReissueStatus = "reissue"
 
 const recoveryName = "recovery"
@@ -186,7 +186,8 @@ type backupHead struct {
 }
 
 // backupContent is what can move. Records are those of the store, but for the copies: they hold private keys that belong
-// to one device.
+// to one device. The right to have cards issued again moves with its own key. Issuers take each such token once, so a backup
+// made before the last two renewals does not hold it any more.
 type backupContent struct {
 	Head    []byte                     `json:"head"` // SHA-256 of the first line
 	Made    time.Time                  `json:"made"`
@@ -196,7 +197,8 @@ type backupContent struct {
 // ErrNoRecovery: nothing says yet how a backup would be opened; see [Wallet.PlanRecovery].
 var ErrNoRecovery = errors.New("choose first who can open a backup: a passphrase, guardians, or both")
 
-// Backup returns a backup file: cards, history and settings, without the private keys of cards. It opens with what the
+// Backup returns a backup file: cards, history, settings and the right to have cards issued again, without the private keys
+// of cards. It opens with what the
 // last accepted [RecoveryPlan] chose. The file has been opened again and compared before it is returned.
 func (w *Wallet) Backup(ctx context.Context) ([]byte, error) {
 	w.mu.Lock()

@@ -35,6 +35,8 @@ type Card struct {
 	// Reusable: a foreign issuer gave one copy only, which is shown again and again; those who see it can tell that it
 	// is the same card.
 	Reusable bool `json:"reusable,omitempty"`
+	// Renewable: new copies can be had without a visit, see [Wallet.Renew].
+	Renewable bool `json:"renewable,omitempty"`
 }
 
 // expiring is how long before its end a card says so.
@@ -67,6 +69,7 @@ type cardRecord struct {
 	Checked    time.Time            `json:"checked,omitzero"`
 	KeyIDs     [][]byte             `json:"key_ids,omitempty"` // authority key identifiers
 	Copies     []copyState          `json:"copies"`
+	Grant      string               `json:"grant,omitempty"` // the right to renew it
 }
 
 type claimName struct {
@@ -134,6 +137,7 @@ func (r *cardRecord) card(lang string, now time.Time) Card {
 	c := Card{
 		ID: r.ID, Type: r.Type, Name: displayName(r.Names, lang, r.Type), Issuer: r.Issuer.Name, Registered: r.Issuer.Registered,
 		Status: r.Status, Copies: r.unused(), Expires: r.Expires, Checked: r.Checked, Claims: r.Subject, Reusable: r.reusable(),
+		Renewable: r.Grant != "" && r.Status != "revoked",
 	}
 	for _, n := range r.ClaimNames {
 		if c.Labels == nil {
@@ -245,7 +249,7 @@ func (w *Wallet) cards(records []*cardRecord) []Card {
 	return cards
 }
 
-// Delete removes a card and destroys its keys; the history stays. Error: [ErrNoCard].
+// Delete removes a card and destroys its keys, and the right to renew it; the history stays. Error: [ErrNoCard].
 func (w *Wallet) Delete(ctx context.Context, cardID string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -253,7 +257,11 @@ func (w *Wallet) Delete(ctx context.Context, cardID string) error {
 	if err != nil {
 		return err
 	}
-	writes := []write{{name: cardPrefix + r.ID}}
+	have, err := w.records()
+	if err != nil {
+		return err
+	}
+	writes := append(endGrants(have, r.ID), write{name: cardPrefix + r.ID})
 	for _, c := range r.Copies {
 		writes = append(writes, write{name: copyName(r.ID, c.ID)})
 	}
@@ -271,7 +279,7 @@ func copyName(card, id string) string { return copyPrefix + card + "/" + id }
 // Entry is a line of the history. It names claims, never their values.
 type Entry struct {
 	Time       time.Time `json:"time"`
-	Kind       string    `json:"kind"` // received, shared, refused, failed, revoked, deleted, restored
+	Kind       string    `json:"kind"` // received, renewed, shared, refused, failed, revoked, deleted, restored
 	Party      string    `json:"party"`
 	Registered bool      `json:"registered"`
 	Unknown    bool      `json:"unknown,omitempty"` // who it was is not known; Party is the address the request came from

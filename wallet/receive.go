@@ -57,7 +57,11 @@ type fetched struct {
 // Receive opens an offer link. Errors by category: issuer_untrusted, request_malformed, endpoint_refused, network.
 func (w *Wallet) Receive(ctx context.Context, link string) (*Issuance, error) {
 	j := &judge{w: w}
-	client := &openid4vci.Client{Fetch: w.opts.Fetch, Now: w.opts.Now, Policy: j.issuer}
+	prover, err := w.newProver()
+	if err != nil {
+		return nil, err
+	}
+	client := &openid4vci.Client{Fetch: w.opts.Fetch, Now: w.opts.Now, Policy: j.issuer, DPoP: prover}
 	opened, err := client.Open(ctx, link)
 	if err != nil {
 		err = categorised(err, RequestMalformed)
@@ -319,19 +323,23 @@ func (i *Issuance) store(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var writes []write
-	replaced := false
+	grant, writes, err := i.keepGrant()
+	if err != nil {
+		return err
+	}
+	var replaced []string
 	for n, f := range i.fetched {
 		for _, old := range have {
 			if old.Type != f.record.Type || !old.Issuer.same(f.record.Issuer) || !sameClaims(old.Subject, f.record.Subject) {
 				continue
 			}
-			replaced = true
+			replaced = append(replaced, old.ID)
 			f.record.ID = old.ID
 			for _, c := range old.Copies {
 				writes = append(writes, write{name: copyName(old.ID, c.ID)})
 			}
 		}
+		f.record.Grant = grant
 		writes = append(writes, put(cardPrefix+f.record.ID, f.record))
 		for k, c := range f.copies {
 			writes = append(writes, put(copyName(f.record.ID, f.record.Copies[k].ID), c))
@@ -340,6 +348,7 @@ func (i *Issuance) store(ctx context.Context) error {
 			writes = append(writes, put(proofName(f.record.Issuer), i.proof))
 		}
 	}
+	writes = append(writes, endGrants(have, replaced...)...)
 	var names []string
 	for _, f := range i.fetched {
 		names = append(names, displayName(f.record.Names, w.opts.Lang, f.record.Type))
@@ -354,7 +363,7 @@ func (i *Issuance) store(ctx context.Context) error {
 	if err := w.store.commit(ctx, append(writes, w.entry(e))...); err != nil {
 		return err
 	}
-	if replaced {
+	if len(replaced) > 0 {
 		return w.store.purge(ctx)
 	}
 	return nil

@@ -30,6 +30,9 @@ func (w *Wallet) Refresh(ctx context.Context) ([]Card, error) {
 		}
 		writes := []write{}
 		if status == "revoked" {
+			// The issuer renews it no more.
+			writes = append(writes, endGrants(records, r.ID)...)
+			r.Grant = ""
 			writes = append(writes, w.entry(Entry{
 				Kind: "revoked", Party: r.Issuer.Name, Registered: r.Issuer.Registered, Card: displayName(r.Names, w.opts.Lang, r.Type), Outcome: "ok",
 			}))

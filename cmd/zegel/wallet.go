@@ -33,6 +33,7 @@ type walletCmd struct {
 	Present walletPresent `cmd:"" help:"Answer a request link."`
 	History walletHistory `cmd:"" help:"Show what went to whom."`
 	Refresh walletRefresh `cmd:"" help:"Look up whether the cards still count."`
+	Renew   walletRenew   `cmd:"" help:"Fetch new copies of a card, without a visit."`
 	Delete  walletDelete  `cmd:"" help:"Delete a card and destroy its keys."`
 
 	Backup   walletBackup   `cmd:"" help:"Write a backup: cards, history and settings, without the keys of cards."`
@@ -227,6 +228,8 @@ func (s *session) failure(err error) error {
 	switch {
 	case errors.Is(err, wallet.ErrExists):
 		f.text, f.hint = s.text("exists", "dir", s.Store), s.text("hint.exists")
+	case errors.Is(err, wallet.ErrNotRenewable):
+		f.text, f.hint = s.text("notrenewable"), s.text("hint.notrenewable")
 	case errors.As(err, &reissue):
 		f.text, f.hint = s.text("reissue", "card", reissue.Card), s.text("hint.reissue")
 	case errors.As(err, &used):

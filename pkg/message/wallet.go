@@ -210,6 +210,7 @@ var walletTexts = map[string]text{
 	"wallet.activity.refused":         {"Gestopt, niets gedeeld", "Stopped, nothing shared"},
 	"wallet.activity.failed":          {"Mislukt, niets gedeeld", "Failed, nothing shared"},
 	"wallet.activity.received":        {"{card} ontvangen", "{card} received"},
+	"wallet.activity.renewed":         {"{card} vernieuwd", "{card} renewed"},
 	"wallet.activity.revoked":         {"{card} ingetrokken", "{card} revoked"},
 	"wallet.activity.deleted":         {"{card} verwijderd", "{card} deleted"},
 	"wallet.activity.restored":        {"Reservekopie teruggezet", "Backup restored"},

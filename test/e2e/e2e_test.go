@@ -69,6 +69,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"api":   api,
 			"field": field,
+			"prove": prove,
 			"bare":  bare,
 			"party": party,
 		},
@@ -213,6 +214,26 @@ func api(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs("answer.json"), data, 0o600))
 	if (answer.StatusCode >= 400) != neg {
 		ts.Fatalf("%s %s: %d %s", args[0], args[1], answer.StatusCode, data)
+	}
+}
+
+// prove WALLET N lets a wallet prove "18 or older" to N counters.
+func prove(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: prove WALLET N")
+	}
+	times, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	for range times {
+		api(ts, false, []string{"POST", ts.Getenv("VERIFIER") + "/api/sessions", `{"preset":"over-18"}`})
+		field(ts, false, []string{"request_uri", "PROVE_REQUEST"})
+		field(ts, false, []string{"id", "PROVE_SESSION"})
+		ts.Check(ts.Exec(program, "wallet", "--store", args[0], "--pin-file", "pin", "present", ts.Getenv("PROVE_REQUEST"), "--yes"))
+		api(ts, false, []string{"GET", ts.Getenv("VERIFIER") + "/api/sessions/" + ts.Getenv("PROVE_SESSION")})
+		field(ts, false, []string{"outcome", "PROVE_OUTCOME"})
+		if outcome := ts.Getenv("PROVE_OUTCOME"); outcome != "accepted" {
+			ts.Fatalf("the counter says %q", outcome)
+		}
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 
 // kinds are the shapes of lines in the history.
 var kinds = map[string]string{
-	"shared": "tick", "refused": "minus", "failed": "warn", "received": "add", "revoked": "cross", "deleted": "trash", "restored": "refresh",
+	"shared": "tick", "refused": "minus", "failed": "warn", "received": "add", "renewed": "refresh", "revoked": "cross", "deleted": "trash", "restored": "refresh",
 }
 
 func (u *UI) kindColour(kind string) fyne.CanvasObject {

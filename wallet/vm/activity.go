@@ -15,7 +15,7 @@ type Line struct {
 	Party   string
 	What    string // "1 gegeven gedeeld"
 	Time    string
-	Kind    string // shared, refused, failed, received, revoked, deleted, restored
+	Kind    string // shared, refused, failed, received, renewed, revoked, deleted, restored
 	Unknown bool
 	Extra   bool
 }
