@@ -60,6 +60,14 @@ func TestNothingLeaks(t *testing.T) {
 	w.post("/api/credentials/"+all[0].ID+"/revoke", tokenBoth, map[string]string{"reason": "Kanariereden"})
 	w.post("/api/offers", tokenBoth, OfferRequest{ConfigurationIDs: []string{PersonalData}, Claims: map[string]any{"given_name": "Kanarienaam\n"}})
 	w.call("GET", "/api/credentials?subject=Kanariesubject", "", tokenBoth, "")
+	// Tokens that are bound to a key, and the right to renew.
+	h := w.holder()
+	h.redeem()
+	h.credential(1)
+	first := h.refresh
+	h.take(h.renew())
+	h.credential(1)
+	w.post("/token?refresh_token="+h.refresh, h.refresh, nil)
 	// An offer that nobody takes does not keep its claims.
 	w.offer(OfferRequest{Claims: claims})
 	w.clock.add(codeLife)
@@ -75,7 +83,7 @@ func TestNothingLeaks(t *testing.T) {
 		t.Fatal(err)
 	}
 	reference := offered.URI[strings.LastIndex(offered.URI, "%2F")+3:]
-	secrets := []string{"Kanarie", "1971-07-13", code, offered.TxCode + "\"", token.AccessToken, nonce, got.NotificationID, tokenBoth, reference}
+	secrets := []string{"Kanarie", "1971-07-13", code, offered.TxCode + "\"", token.AccessToken, h.access, h.refresh, first, h.nonce, nonce, got.NotificationID, tokenBoth, reference}
 	log.mu.Lock()
 	text := log.String()
 	log.mu.Unlock()

@@ -8,12 +8,17 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/pressly/goose/v3"
 
 	"github.com/zegel-id/zegel/pkg/jose"
 	"github.com/zegel-id/zegel/pkg/oauth"
@@ -513,6 +518,50 @@ func TestRenewWithClient(t *testing.T) {
 	if _, err := client.Reopen(t.Context(), w.base(), "https://other.example", PersonalData); err == nil {
 		t.Error("another authorization server")
 	}
+}
+
+// TestMigrateRenewal: what an issuer of the version before has handed out can still be revoked.
+func TestMigrateRenewal(t *testing.T) {
+	w := newTown(t)
+	w.issueBatch(OfferRequest{}, 2)
+	all, err := w.issuer.Credentials(t.Context(), "voorbeeldstad", "")
+	if err != nil || len(all) != 1 {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	if err := w.issuer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(w.cfg.Dir, "issuer.db")
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.DownTo(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec("SELECT card FROM credential"); err == nil {
+		t.Error("this is not the schema of the version before")
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.open()
+	again, err := w.issuer.Credentials(t.Context(), "voorbeeldstad", "")
+	if err != nil || !cmp.Equal(all, again) {
+		t.Fatalf("%+v became %+v, %v", all, again, err)
+	}
+	if c, err := w.issuer.Revoke(t.Context(), "voorbeeldstad", "test", all[0].ID, "proef"); err != nil || c.State != StateRevoked {
+		t.Errorf("%+v, %v", c, err)
+	}
+	w.control()
 }
 
 func (w *town) exec(query string, args ...any) {

@@ -48,6 +48,5 @@ DROP TABLE refresh;
 ALTER TABLE token DROP COLUMN renews;
 ALTER TABLE token DROP COLUMN thumbprint;
 DROP INDEX credential_by_card;
-DROP INDEX credential_by_offer;
 DELETE FROM credential WHERE card <> id;
 ALTER TABLE credential DROP COLUMN card;
