@@ -23,10 +23,10 @@ town-wallet: wallet ## the wallet beside a running town (make town)
 	bin/zegel-wallet --dev --dir town-wallet --network town/network.json
 
 test: tools ## all tests
-	$(GO) test ./...
+	$(GO) test -timeout 30m ./...
 
 required: tools ## which rows of the required behaviour have a passing test
-	$(GO) test -json -run "^TestRequired$$" ./... | $(GO) run ./test/required
+	$(GO) test -timeout 30m -json -run "^TestRequired$$" ./... | $(GO) run ./test/required
 
 statesync: ## a node takes over a state of 220 MB; says how long and with how much memory
 	ZEGEL_STATE_MB=220 $(GO) test -count 1 -v -run TestStateSyncLarge ./registry

@@ -26,6 +26,10 @@ func (c *txCache) decode(raw []byte) (*transaction, *refusal) {
 	if len(raw) > ledger.MaxTxSize {
 		return decode(raw)
 	}
+	// Before the hash: a stranger's garbage must not cost by its length.
+	if err := ledger.CheckOuter(raw); err != nil {
+		return nil, refuseForm(err)
+	}
 	name := sha256.Sum256(raw)
 	c.mu.Lock()
 	t := c.new[name]

@@ -20,6 +20,13 @@ type sign1 struct {
 	keyID, protected, payload, signature []byte
 }
 
+// CheckOuter says at the cost of a few comparisons, however long raw is, whether it has the outer form of a transaction.
+// Error: [ErrMalformed].
+func CheckOuter(raw []byte) error {
+	_, err := parseSign1(raw)
+	return err
+}
+
 func parseSign1(raw []byte) (*sign1, error) {
 	rest, ok := bytes.CutPrefix(raw, sign1Begin)
 	if !ok {

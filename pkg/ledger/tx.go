@@ -170,6 +170,9 @@ func DecodeTx(raw []byte) (*SignedTx, error) {
 	if len(raw) > MaxTxSize {
 		return nil, fmt.Errorf("%w: transaction of %d bytes", jose.ErrTooLarge, len(raw))
 	}
+	if err := CheckOuter(raw); err != nil {
+		return nil, err
+	}
 	raw = bytes.Clone(raw)
 	m, err := parseSign1(raw)
 	if err != nil {
