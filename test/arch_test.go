@@ -66,6 +66,7 @@ var own = map[string][]string{
 	"pkg/oauth":         {"pkg/jose"},
 	"pkg/trust":         {"pkg/did", "pkg/jose", "pkg/sdjwt"}, // sdjwt for the one type of claim path
 	"pkg/credential":    {"pkg/did", "pkg/jose", "pkg/sdjwt", "pkg/statuslist", "pkg/trust"},
+	"pkg/erasure":       {"pkg/fetch", "pkg/jose", "pkg/sdjwt"}, // what was shown, by its names
 	"pkg/openid4vci":    {"pkg/did", "pkg/fetch", "pkg/jose", "pkg/oauth", "pkg/sdjwt", "pkg/trust"},
 	"pkg/openid4vp":     {"pkg/credential", "pkg/did", "pkg/fetch", "pkg/jose", "pkg/oauth", "pkg/sdjwt", "pkg/trust"},
 	"pkg/ledger":        {"pkg/did", "pkg/jose", "pkg/sdjwt", "pkg/statuslist", "pkg/trust"},

@@ -18,6 +18,7 @@ import (
 	"github.com/zegel-id/zegel/pkg/did"
 	"github.com/zegel-id/zegel/pkg/jose"
 	"github.com/zegel-id/zegel/pkg/openid4vp"
+	"github.com/zegel-id/zegel/pkg/sdjwt"
 )
 
 // Errors of the wallet's side. The wallet learns no more than these.
@@ -193,9 +194,9 @@ func (v *Verifier) wrongState(ctx context.Context, tenantID, id string) {
 	v.metrics.answer(tenantID, credential.SessionState)
 }
 
-// judge judges an answer and ends the session with it. redirect is where a same-device wallet sends the browser. The
-// error is [errRejected], or one of ours when the session is as it was.
-func (v *Verifier) judge(ctx context.Context, a *answering, form url.Values) (redirect string, err error) {
+// judge judges an answer and ends the session with it. The reply says where a same-device wallet sends the browser, and
+// holds the receipt. The error is [errRejected], or one of ours when the session is as it was.
+func (v *Verifier) judge(ctx context.Context, a *answering, form url.Values) (reply openid4vp.Reply, err error) {
 	l := a.live
 	resp, err := openid4vp.ParseResponse(form, a.want.Mode, a.key)
 	if err == nil && a.want.Mode == openid4vp.DirectPostJWT && resp.Error == "" {
@@ -205,25 +206,25 @@ func (v *Verifier) judge(ctx context.Context, a *answering, form url.Values) (re
 		}
 	}
 	if err != nil {
-		return "", v.bad(ctx, a, err)
+		return reply, v.bad(ctx, a, err)
 	}
 	stated := subtle.ConstantTimeCompare([]byte(resp.State), []byte(a.want.State)) == 1
 	if resp.Error != "" {
 		if !stated && resp.State != "" {
-			return "", v.bad(ctx, a, &credential.Error{Category: credential.Malformed, Err: errors.New("state of another session")})
+			return reply, v.bad(ctx, a, &credential.Error{Category: credential.Malformed, Err: errors.New("state of another session")})
 		}
 		v.metrics.refused(l.tenant.ID)
-		return "", v.finish(ctx, l, ending{state: Refused, actor: "wallet", action: "session.refuse"})
+		return reply, v.finish(ctx, l, ending{state: Refused, actor: "wallet", action: "session.refuse"})
 	}
 	if !stated {
-		return "", v.bad(ctx, a, &credential.Error{Category: credential.Malformed, Err: errors.New("state of another session")})
+		return reply, v.bad(ctx, a, &credential.Error{Category: credential.Malformed, Err: errors.New("state of another session")})
 	}
 	e, err := v.check(ctx, a, resp.Token)
 	if err != nil {
 		if credential.CategoryOf(err) == credential.Replayed {
-			return "", v.bad(ctx, a, err)
+			return reply, v.bad(ctx, a, err)
 		}
-		return "", v.reject(ctx, a, err)
+		return reply, v.reject(ctx, a, err)
 	}
 	if a.want.Redirect != "" {
 		code := rand.Text()
@@ -233,13 +234,19 @@ func (v *Verifier) judge(ctx context.Context, a *answering, form url.Values) (re
 		if strings.Contains(a.want.Redirect, "?") {
 			sep = "&"
 		}
-		redirect = a.want.Redirect + sep + "response_code=" + code
+		reply.RedirectURI = a.want.Redirect + sep + "response_code=" + code
 	}
 	if err := v.finish(ctx, l, *e); err != nil {
-		return "", err
+		return openid4vp.Reply{}, err
 	}
 	v.metrics.answer(l.tenant.ID, "")
-	return redirect, nil
+	if e.holder != "" {
+		// The answer counts, receipt or not.
+		if reply.Receipt, err = v.receipt(a, e); err != nil {
+			v.log.Error("no receipt", "session", l.id, "error", err)
+		}
+	}
+	return reply, nil
 }
 
 // check validates the presentations and returns the ending they lead to.
@@ -264,6 +271,9 @@ func (v *Verifier) check(ctx context.Context, a *answering, token map[string][]s
 	var asOf time.Time
 	registered := false
 	var issuers []string
+	var holder string
+	var shown []sdjwt.Path
+	var err error
 	for i := range query.Credentials {
 		q := &query.Credentials[i]
 		if !needed[q.ID] {
@@ -280,6 +290,12 @@ func (v *Verifier) check(ctx context.Context, a *answering, token map[string][]s
 			}
 			// More than was asked ends here: it is never stored, logged or shown.
 			kept = append(kept, q.Filter(&p.Credential))
+			shown = append(shown, names(kept[len(kept)-1], nil)...)
+			if holder == "" && p.Holder != nil {
+				if holder, err = p.Holder.Thumbprint(); err != nil {
+					return nil, fmt.Errorf("thumbprint: %v", err)
+				}
+			}
 		}
 		if q.Multiple {
 			claims[q.ID] = kept
@@ -287,7 +303,10 @@ func (v *Verifier) check(ctx context.Context, a *answering, token map[string][]s
 			claims[q.ID] = kept[0]
 		}
 	}
-	e := &ending{state: Completed, outcome: Accepted, actor: "wallet", action: "session.answer", asOf: asOf, issuers: issuers}
+	e := &ending{
+		state: Completed, outcome: Accepted, actor: "wallet", action: "session.answer", asOf: asOf, issuers: issuers,
+		holder: holder, shown: shown,
+	}
 	if registered {
 		state := v.ledger.State()
 		age := v.now().Sub(state.Time)
@@ -299,7 +318,6 @@ func (v *Verifier) check(ctx context.Context, a *answering, token map[string][]s
 		}
 		e.height, e.stale = state.Height, age > fresh
 	}
-	var err error
 	if e.claims, err = json.Marshal(claims); err != nil {
 		return nil, fmt.Errorf("claims: %v", err)
 	}

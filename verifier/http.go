@@ -15,18 +15,22 @@ import (
 )
 
 // routes are what the verifier answers to. The paths of wallets hold the session's handle, and the response address a
-// secret beside it; those of the staff hold the session's id and need a bearer token.
+// secret beside it; one more is where holders of receipts ask to erase. Those of the staff hold the session's id and need a bearer token.
 func (v *Verifier) routes() []route {
 	return []route{
 		{http.MethodGet, "/verifier/{tenant}/r/{handle}", v.serveRequest},
 		{http.MethodPost, "/verifier/{tenant}/r/{handle}", v.serveRequestPost},
 		{http.MethodPost, "/verifier/{tenant}/a/{handle}/{secret}", v.serveAnswer},
+		{http.MethodGet, "/verifier/{tenant}" + erasurePath, v.holder(v.serveChallenge)},
+		{http.MethodPost, "/verifier/{tenant}" + erasurePath, v.holder(v.serveErasure)},
 
 		{http.MethodPost, "/verifier/{tenant}/api/sessions", v.staff(v.serveCreate)},
 		{http.MethodGet, "/verifier/{tenant}/api/sessions", v.staff(v.serveHistory)},
 		{http.MethodGet, "/verifier/{tenant}/api/sessions/{id}", v.staff(v.serveSession)},
 		{http.MethodDelete, "/verifier/{tenant}/api/sessions/{id}", v.staff(v.serveDelete)},
 		{http.MethodGet, "/verifier/{tenant}/api/sessions/{id}/events", v.staff(v.serveEvents)},
+		{http.MethodGet, "/verifier/{tenant}/api/erasures", v.staff(v.serveErasures)},
+		{http.MethodPost, "/verifier/{tenant}/api/erasures/{id}", v.staff(v.serveDecide)},
 
 		{http.MethodGet, "/verifier/healthz", web.Healthz().ServeHTTP},
 		{http.MethodGet, "/verifier/readyz", web.Readyz(v.ready, v.log).ServeHTTP},
@@ -122,7 +126,7 @@ func (v *Verifier) fail(w http.ResponseWriter, err error) {
 		web.Problem{Title: "Forbidden", Status: http.StatusForbidden, Detail: "the role for this is missing"}.Write(w)
 	case errors.Is(err, ErrInvalid):
 		web.Problem{Title: "Bad request", Status: http.StatusBadRequest, Detail: err.Error()}.Write(w)
-	case errors.Is(err, ErrEnded):
+	case errors.Is(err, ErrEnded), errors.Is(err, ErrDecided):
 		web.Problem{Title: "Conflict", Status: http.StatusConflict, Detail: err.Error()}.Write(w)
 	case errors.As(err, &limited):
 		w.Header().Set("Retry-After", strconv.Itoa(int(limited.After.Seconds())))

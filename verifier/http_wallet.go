@@ -68,14 +68,12 @@ func (v *Verifier) serveAnswer(w http.ResponseWriter, r *http.Request) {
 		refuseWallet(w, status)
 		return
 	}
-	redirect, err := v.judge(r.Context(), a, form)
+	reply, err := v.judge(r.Context(), a, form)
 	if err != nil {
 		v.failWallet(w, err)
 		return
 	}
-	web.WriteJSON(w, http.StatusOK, struct {
-		RedirectURI string `json:"redirect_uri,omitempty"`
-	}{redirect})
+	web.WriteJSON(w, http.StatusOK, reply)
 }
 
 // failWallet maps an error of the wallet's side to its reply. One body for every rejection, and one for every session

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/zegel-id/zegel/pkg/credential"
+	"github.com/zegel-id/zegel/pkg/erasure"
 )
 
 // metrics counts what happens. Labels are tenants and categories: nothing about a person or a session.
@@ -17,6 +18,7 @@ type metrics struct {
 	ends     *prometheus.CounterVec
 	answers  *prometheus.CounterVec
 	wipes    prometheus.Counter
+	erasures *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -26,8 +28,9 @@ func newMetrics() *metrics {
 		ends:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "zegel_verifier_sessions_ended_total", Help: "Sessions ended, by state, outcome and category."}, []string{"tenant", "state", "outcome", "category"}),
 		answers:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "zegel_verifier_answers_total", Help: "Answers of wallets, by category; ok or refused otherwise."}, []string{"tenant", "category"}),
 		wipes:    prometheus.NewCounter(prometheus.CounterOpts{Name: "zegel_verifier_values_wiped_total", Help: "Answers whose values were wiped."}),
+		erasures: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "zegel_verifier_erasures_total", Help: "Answered requests to erase, by outcome."}, []string{"tenant", "outcome"}),
 	}
-	m.registry.MustRegister(m.sessions, m.ends, m.answers, m.wipes, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.sessions, m.ends, m.answers, m.wipes, m.erasures, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -52,3 +55,7 @@ func (m *metrics) answer(tenant string, c credential.Category) {
 func (m *metrics) refused(tenant string) { m.answers.WithLabelValues(tenant, "refused").Inc() }
 
 func (m *metrics) wiped(n int) { m.wipes.Add(float64(n)) }
+
+func (m *metrics) erasure(tenant string, o erasure.Outcome) {
+	m.erasures.WithLabelValues(tenant, string(o)).Inc()
+}

@@ -9,14 +9,17 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// RateError: this key has made too many sessions. Others are not affected.
+// RateError: this key has made too many sessions, or this address too many requests to erase. Others are not affected.
 type RateError struct {
 	After time.Duration // until it may try again
 }
 
-func (e *RateError) Error() string { return fmt.Sprintf("too many sessions; again after %s", e.After) }
+func (e *RateError) Error() string { return fmt.Sprintf("too many requests; again after %s", e.After) }
 
-// rates limits the creation of sessions for each staff key.
+// maxKeys bounds the memory of a limit. Beyond it, who is new shares one allowance.
+const maxKeys = 10_000
+
+// rates limits the creation of sessions for each staff key, and requests to erase for each address.
 type rates struct {
 	perMinute int
 
@@ -32,6 +35,10 @@ func (r *rates) take(key string, elapsed time.Duration) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	l := r.byKey[key]
+	if l == nil && len(r.byKey) >= maxKeys {
+		key = ""
+		l = r.byKey[key]
+	}
 	if l == nil {
 		if r.byKey == nil {
 			r.byKey = map[string]*rate.Limiter{}

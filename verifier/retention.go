@@ -3,6 +3,7 @@ package verifier
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 )
 
@@ -64,6 +65,7 @@ func (v *Verifier) round(ctx context.Context) {
 		v.wipe(ctx, stale)
 	}
 	v.rates.sweep(now)
+	v.erasing.sweep(now)
 }
 
 // wipe removes values from the database, and from its file.
@@ -96,10 +98,41 @@ func (v *Verifier) wipe(ctx context.Context, stale []*live) {
 
 // dropHistory removes what is left of old sessions.
 func (v *Verifier) dropHistory(ctx context.Context) {
-	before := v.now().AddDate(0, 0, -v.cfg.HistoryDays).UnixMilli()
+	now := v.now()
 	err := v.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.Exec("DELETE FROM sessions WHERE created < ? AND secrets IS NULL AND claims IS NULL", before)
-		return err
+		rows, err := tx.Query("SELECT DISTINCT tenant FROM sessions UNION SELECT DISTINCT tenant FROM erasures")
+		if err != nil {
+			return err
+		}
+		var tenants []string
+		for rows.Next() {
+			var id string
+			if err := rows.Scan(&id); err != nil {
+				return errors.Join(err, rows.Close())
+			}
+			tenants = append(tenants, id)
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		for _, id := range tenants {
+			days := v.cfg.HistoryDays
+			if t := v.tenants[id]; t != nil {
+				days = v.keepFor(t)
+			}
+			before := now.AddDate(0, 0, -days).UnixMilli()
+			if _, err := tx.Exec("DELETE FROM sessions WHERE tenant = ? AND created < ? AND secrets IS NULL AND claims IS NULL", id, before); err != nil {
+				return err
+			}
+			// A decision stays as long as what it is about would have, so that the holder can hear of it.
+			if _, err := tx.Exec("DELETE FROM erasures WHERE tenant = ? AND asked < ?", id, before); err != nil {
+				return err
+			}
+			if err := v.dropErased(tx, id, now); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil && ctx.Err() == nil {
 		v.log.Error("history not dropped", "error", err)

@@ -38,6 +38,12 @@ key_id = "verifier-1"
 # Where a session on the same device may send the browser, exactly.
 redirects = []
 
+# A law by which outcomes must be kept, if there is one; without it requests to erase are always granted.
+# [tenants.duty]
+# legal_basis = "Voorbeeldwet, artikel 1"
+# days = 365
+# decide = false
+
 [[tenants.staff]]
 name = "Naam van de medewerker"
 # Hex SHA-256 of the token: printf %s "$TOKEN" | sha256sum

@@ -13,6 +13,7 @@ import (
 
 	"github.com/zegel-id/zegel/pkg/credential"
 	"github.com/zegel-id/zegel/pkg/office"
+	"github.com/zegel-id/zegel/pkg/sdjwt"
 )
 
 //go:embed migrations/*.sql
@@ -81,6 +82,8 @@ type ending struct {
 	height   int64
 	stale    bool
 	code     []byte
+	holder   string       // thumbprint of the key that bound the answer; for the receipt, never stored
+	shown    []sdjwt.Path // names of the claims, likewise
 }
 
 // finish ends a claimed session once and for all: the secrets go, the outcome stays. If the database does not take it,

@@ -66,6 +66,7 @@ type Tenant struct {
 	KeyID      string         `toml:"key_id"`    // fragment, for decentralized_identifier
 	Redirects  []string       `toml:"redirects"` // where a same-device session may send the browser, exactly
 	Staff      []office.Staff `toml:"staff"`
+	Duty       Duty           `toml:"duty"` // a law by which outcomes must be kept
 }
 
 // Ledger is what the verifier needs of the registry: [follow.Client] in a service, and a small one in its tests.
@@ -91,18 +92,20 @@ type Deps struct {
 
 // Verifier is a running verifier.
 type Verifier struct {
-	cfg       Config
-	ledger    Ledger
-	now       func() time.Time
-	elapsed   func() time.Duration
-	log       *slog.Logger
-	db        *office.DB
-	tenants   map[string]*tenant
-	trust     *trust.Policy
-	validator *credential.Validator
-	lists     *statuslist.Client
-	rates     rates
-	metrics   *metrics
+	cfg        Config
+	ledger     Ledger
+	now        func() time.Time
+	elapsed    func() time.Duration
+	log        *slog.Logger
+	db         *office.DB
+	tenants    map[string]*tenant
+	trust      *trust.Policy
+	validator  *credential.Validator
+	lists      *statuslist.Client
+	rates      rates
+	erasing    rates // by address
+	challenges *challenges
+	metrics    *metrics
 
 	mu   sync.RWMutex
 	live map[string]*live // by handle: open sessions, and ended ones that hold values
@@ -145,15 +148,16 @@ func Open(ctx context.Context, cfg Config, deps Deps) (*Verifier, error) {
 		return nil, errors.New("verifier: no registry client")
 	}
 	v := &Verifier{
-		cfg:     cfg,
-		ledger:  deps.Ledger,
-		now:     deps.Now,
-		elapsed: deps.Elapsed,
-		log:     deps.Logger,
-		tenants: map[string]*tenant{},
-		live:    map[string]*live{},
-		janitor: make(chan struct{}),
-		metrics: newMetrics(),
+		cfg:        cfg,
+		ledger:     deps.Ledger,
+		now:        deps.Now,
+		elapsed:    deps.Elapsed,
+		log:        deps.Logger,
+		tenants:    map[string]*tenant{},
+		live:       map[string]*live{},
+		janitor:    make(chan struct{}),
+		metrics:    newMetrics(),
+		challenges: newChallenges(),
 	}
 	if v.now == nil {
 		v.now = time.Now
@@ -165,7 +169,7 @@ func Open(ctx context.Context, cfg Config, deps Deps) (*Verifier, error) {
 	if v.log == nil {
 		v.log = slog.New(slog.DiscardHandler)
 	}
-	v.rates.perMinute = cfg.SessionsPerMinute
+	v.rates.perMinute, v.erasing.perMinute = cfg.SessionsPerMinute, erasuresPerMinute
 	for i := range cfg.Tenants {
 		t, err := openTenant(cfg, cfg.Tenants[i])
 		if err != nil {
@@ -226,7 +230,7 @@ func (c *Config) check() error {
 	}{
 		{"sessions_per_minute", &c.SessionsPerMinute, 6000, 1_000_000},
 		{"claim_minutes", &c.ClaimMinutes, 10, 10},
-		{"history_days", &c.HistoryDays, 90, 7 * 366},
+		{"history_days", &c.HistoryDays, 90, maxKept},
 	} {
 		if *s.value == 0 {
 			*s.value = s.def
@@ -285,6 +289,9 @@ func openTenant(cfg Config, c Tenant) (*tenant, error) {
 		return nil, fmt.Errorf("setting client_id: %q needs chain (with the host of origin as DNS name for x509_san_dns) or key_id", t.ClientID)
 	}
 	if err := checkStaff(c.Staff); err != nil {
+		return nil, err
+	}
+	if err := c.Duty.check(); err != nil {
 		return nil, err
 	}
 	for _, r := range c.Redirects {

@@ -118,8 +118,8 @@ func (s *site) answer(c *card) (id string, status int, body string) {
 func (s *site) control() {
 	s.Helper()
 	id, status, body := s.answer(s.issue(nil))
-	if status != http.StatusOK || strings.TrimSpace(body) != "{}" {
-		s.Errorf("control: %d %q", status, body)
+	if status != http.StatusOK || !strings.HasPrefix(body, `{"zegel_receipt":"`) {
+		s.Errorf("control: %d %.80q", status, body)
 	}
 	s.want(id, map[string]any{"state": "completed", "outcome": "accepted", "category": nil})
 }

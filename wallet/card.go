@@ -2,7 +2,6 @@ package wallet
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -249,7 +248,9 @@ func (w *Wallet) cards(records []*cardRecord) []Card {
 	return cards
 }
 
-// Delete removes a card and destroys its keys, and the right to renew it; the history stays. Error: [ErrNoCard].
+// Delete removes a card and destroys its keys, and the right to renew it; the history stays. The key of a copy that was shown, and for which there is a
+// receipt, stays with the receipt, apart from the card, so that the one who saw it can still be asked to delete: see
+// [Wallet.AskErasure] and [Wallet.ForgetReceipt]. Without its copy it shows nothing any more. Error: [ErrNoCard].
 func (w *Wallet) Delete(ctx context.Context, cardID string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -278,6 +279,7 @@ func copyName(card, id string) string { return copyPrefix + card + "/" + id }
 
 // Entry is a line of the history. It names claims, never their values.
 type Entry struct {
+	ID         string    `json:"id"` // stays the same for good
 	Time       time.Time `json:"time"`
 	Kind       string    `json:"kind"` // received, renewed, shared, refused, failed, revoked, deleted, restored
 	Party      string    `json:"party"`
@@ -289,6 +291,12 @@ type Entry struct {
 	Labels     []string  `json:"labels,omitempty"` // names of the claims for people, in the same order
 	Extra      []string  `json:"extra,omitempty"`  // shared although outside the registered purpose
 	Outcome    string    `json:"outcome"`          // ok or a category
+
+	// Receipt is what the other party signed about it, if it did, and CanErase tells that this wallet can ask it to delete:
+	// see [Wallet.AskErasure]. Erasures are its answers.
+	Receipt  *Receipt        `json:"receipt,omitempty"`
+	CanErase bool            `json:"can_erase,omitempty"`
+	Erasures []ErasureAnswer `json:"erasures,omitempty"`
 }
 
 const historyPrefix = "history/"
@@ -318,13 +326,9 @@ func (w *Wallet) History(ctx context.Context) ([]Entry, error) {
 	slices.Reverse(names)
 	entries := []Entry{}
 	for _, name := range names {
-		data, err := w.store.get(name)
+		e, err := w.readEntry(name)
 		if err != nil {
 			return nil, err
-		}
-		var e Entry
-		if err := json.Unmarshal(data, &e); err != nil {
-			return nil, &Error{StoreCorrupt, fmt.Errorf("history: %v", err)}
 		}
 		entries = append(entries, e)
 	}

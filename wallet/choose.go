@@ -2,8 +2,6 @@ package wallet
 
 import (
 	"context"
-	"crypto"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
@@ -104,8 +102,10 @@ func (d *Disclosure) Shared(c Choice) ([]Claim, error) {
 
 // line is the history entry of an answer under way.
 type line struct {
-	name  string
-	entry Entry
+	name    string
+	entry   Entry
+	copies  []string // names of the copies that were shown
+	receipt string   // what the verifier gave for it
 }
 
 // finish writes how it ended into the history, and gives copies back if undo names any.
@@ -114,7 +114,11 @@ func (d *Disclosure) finish(ctx context.Context, l line, kind, outcome string, u
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	l.entry.Kind, l.entry.Outcome = kind, outcome
-	writes := []write{put(l.name, l.entry)}
+	var writes []write
+	if outcome == "ok" && l.receipt != "" {
+		writes = d.keepReceipt(&l)
+	}
+	writes = append(writes, put(l.name, l.entry))
 	for id, copies := range undo {
 		r, err := w.record(id)
 		if err != nil {
@@ -137,6 +141,7 @@ func (d *Disclosure) prepare(ctx context.Context, picks []chosen, c Choice) (map
 	defer w.mu.Unlock()
 	token, undo := map[string][]string{}, map[string][]string{}
 	records := map[string]*cardRecord{}
+	var shown []string
 	e := Entry{Party: d.Verifier, Registered: d.Registered, Purpose: d.Purpose.In(w.opts.Lang), Extra: d.Extra}
 	fail := func(err error) (map[string][]string, map[string][]string, line, error) { return nil, nil, line{}, err }
 	for _, p := range picks {
@@ -165,6 +170,7 @@ func (d *Disclosure) prepare(ctx context.Context, picks []chosen, c Choice) (map
 		if err != nil {
 			return fail(err)
 		}
+		shown = append(shown, copyName(r.ID, r.Copies[i].ID))
 		token[p.query] = append(token[p.query], presentation)
 		name := displayName(r.Names, w.opts.Lang, r.Type)
 		if e.Card != "" {
@@ -189,7 +195,7 @@ func (d *Disclosure) prepare(ctx context.Context, picks []chosen, c Choice) (map
 	if err := w.store.commit(ctx, writes...); err != nil {
 		return fail(err)
 	}
-	return token, undo, line{w1.name, e}, nil
+	return token, undo, line{name: w1.name, entry: e, copies: shown}, nil
 }
 
 // present selects the claims and binds them to this exchange.
@@ -202,13 +208,9 @@ func (w *Wallet) present(r *cardRecord, copyID string, paths []sdjwt.Path, reque
 	if err := read(data, &c); err != nil {
 		return "", err
 	}
-	key, err := x509.ParsePKCS8PrivateKey(c.Key)
+	signer, err := privateKey(c.Key)
 	if err != nil {
-		return "", &Error{StoreCorrupt, errors.New("a private key does not parse")}
-	}
-	signer, ok := key.(crypto.Signer)
-	if !ok {
-		return "", &Error{StoreCorrupt, fmt.Errorf("a private key is a %T", key)}
+		return "", err
 	}
 	s, err := sdjwt.Parse(c.Credential)
 	if err != nil {

@@ -296,7 +296,7 @@ func testHistory(t *testing.T) {
 		switch e.Kind {
 		case "shared":
 			want := Entry{
-				Time: e.Time, Kind: "shared", Party: townName, Registered: true, Card: "Persoonsgegevens",
+				ID: e.ID, Time: e.Time, Kind: "shared", Party: townName, Registered: true, Card: "Persoonsgegevens",
 				Claims: []string{"age_equal_or_over.18", "family_name"}, Labels: []string{"18 jaar of ouder", "family_name"}, Extra: []string{"family_name"}, Outcome: "ok",
 			}
 			if diff := cmp.Diff(want, e); diff != "" || e.Time.IsZero() {

@@ -33,6 +33,7 @@ type Disclosure struct {
 	asked   *openid4vp.Asked
 	matches *openid4vp.Matches
 	records map[string]*cardRecord
+	proof   []byte // registry proof of the verifier
 
 	mu     sync.Mutex
 	done   bool
@@ -112,7 +113,7 @@ func (w *Wallet) Present(ctx context.Context, link string) (*Disclosure, error) 
 		return nil, err
 	}
 	d := &Disclosure{
-		w: w, client: client, asked: asked, records: map[string]*cardRecord{},
+		w: w, client: client, asked: asked, records: map[string]*cardRecord{}, proof: j.raw,
 		Verifier: safe(asked.Verifier.Name, 200), Registered: asked.Verifier.Registered,
 	}
 	if p := asked.Permission; p != nil {
@@ -296,7 +297,8 @@ func (d *Disclosure) Share(ctx context.Context, c Choice) (redirect string, err 
 		return "", err
 	}
 	d.done = true
-	redirect, sent, err := d.client.Answer(ctx, d.asked, token)
+	reply, sent, err := d.client.Answer(ctx, d.asked, token)
+	redirect, line.receipt = reply.RedirectURI, reply.Receipt
 	if err == nil {
 		return redirect, d.finish(ctx, line, "shared", "ok", nil)
 	}

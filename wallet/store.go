@@ -63,7 +63,9 @@ func put(name string, v any) write {
 }
 
 // heavy records stay on disk until they are needed: they hold credentials and private keys.
-func heavy(name string) bool { return strings.HasPrefix(name, copyPrefix) }
+func heavy(name string) bool {
+	return strings.HasPrefix(name, copyPrefix) || strings.HasPrefix(name, receiptPrefix)
+}
 
 func newStore(h *home, dataKey []byte) (*store, error) {
 	s := &store{home: h, hashes: map[diskName][sha256.Size]byte{}, small: map[string][]byte{}}
@@ -416,6 +418,14 @@ func (s *store) get(name string) ([]byte, error) {
 		return nil, s.corrupt(err)
 	}
 	return value, nil
+}
+
+// has reports whether there is a record, without reading it.
+func (s *store) has(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.hashes[s.diskName(name)]
+	return ok
 }
 
 // list returns the names with a prefix, sorted. It is for light kinds only.

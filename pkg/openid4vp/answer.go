@@ -17,25 +17,33 @@ import (
 // maxReply bounds what a verifier says to an answer.
 const maxReply = 64 << 10
 
-// Answer sends the presentations, encrypted if the mode asks so, and returns the redirect_uri of the verifier
-// ("" if none) after checking that it is https (or loopback http in development). Answer is never repeated, and once
-// it was tried it counts as sent: nobody can know what arrived.
+// Reply is what a verifier says to an answer that it accepted (Section 8.2).
+type Reply struct {
+	RedirectURI string `json:"redirect_uri,omitempty"`
+	// Receipt is an extension of ours, which other wallets ignore as they ignore every member that they do not know. It
+	// is unchecked; see package erasure.
+	Receipt string `json:"zegel_receipt,omitempty"`
+}
+
+// Answer sends the presentations, encrypted if the mode asks so, and returns the verifier's reply, whose redirect_uri
+// ("" if none) is https (or loopback http in development). Answer is never repeated, and once it was tried it counts as
+// sent: nobody can know what arrived.
 // Errors: [ErrEndpointRefused] (a bad redirect_uri counts as sent: sent is true), [ErrNetwork], or *oauth.Error as
 // the verifier replied.
-func (c *Client) Answer(ctx context.Context, a *Asked, token map[string][]string) (redirect string, sent bool, err error) {
+func (c *Client) Answer(ctx context.Context, a *Asked, token map[string][]string) (reply Reply, sent bool, err error) {
 	form, err := a.Request.form(token)
 	if err != nil {
-		return "", false, err
+		return Reply{}, false, err
 	}
 	if err := c.Fetch.Check(a.Request.ResponseURI); err != nil {
-		return "", false, fmt.Errorf("%w: response_uri: %s", ErrEndpointRefused, fetch.Reason(err))
+		return Reply{}, false, fmt.Errorf("%w: response_uri: %s", ErrEndpointRefused, fetch.Reason(err))
 	}
 	body, err := c.post(ctx, a.Request.ResponseURI, form)
 	if err != nil {
-		return "", true, err
+		return Reply{}, true, err
 	}
-	redirect, err = c.redirect(body)
-	return redirect, true, err
+	reply, err = c.reply(body)
+	return reply, true, err
 }
 
 // form returns the parameters of an answer.
@@ -108,22 +116,21 @@ func (c *Client) post(ctx context.Context, uri string, form url.Values) ([]byte,
 	return resp.Body, nil
 }
 
-// redirect reads where the verifier wants the browser to go. A reply without any is a plain 200 (Section 8.2).
-func (c *Client) redirect(body []byte) (string, error) {
-	if len(body) == 0 {
-		return "", nil
-	}
-	var reply struct {
-		RedirectURI string `json:"redirect_uri"`
-	}
+// reply reads what the verifier says. A reply without anything is a plain 200 (Section 8.2).
+func (c *Client) reply(body []byte) (Reply, error) {
+	var r Reply
 	// The answer has arrived; a reply that cannot be read is as good as none.
-	if jose.Unmarshal(body, &reply) != nil || reply.RedirectURI == "" {
-		return "", nil
+	if len(body) == 0 || jose.Unmarshal(body, &r) != nil {
+		return Reply{}, nil
+	}
+	if r.RedirectURI == "" {
+		return r, nil
 	}
 	// The response code may travel in the fragment, which never goes to a server.
-	address, _, _ := strings.Cut(reply.RedirectURI, "#")
+	address, _, _ := strings.Cut(r.RedirectURI, "#")
 	if err := c.Fetch.Check(address); err != nil {
-		return "", fmt.Errorf("%w: redirect_uri: %s", ErrEndpointRefused, fetch.Reason(err))
+		r.RedirectURI = ""
+		return r, fmt.Errorf("%w: redirect_uri: %s", ErrEndpointRefused, fetch.Reason(err))
 	}
-	return reply.RedirectURI, nil
+	return r, nil
 }

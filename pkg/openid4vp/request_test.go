@@ -317,23 +317,23 @@ func TestRequired(t *testing.T) {
 	})
 	t.Run("NET-06", func(t *testing.T) {
 		k := newKit(t)
-		answer := func(uri string) (string, bool, error) {
+		answer := func(uri string) (Reply, bool, error) {
 			a, err := k.changed(func(map[string]any) {})
 			if err != nil {
 				t.Fatal(err)
 			}
-			k.answer = func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, `{"redirect_uri":%q}`, uri) }
+			k.answer = func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, `{"redirect_uri":%q,"zegel_receipt":"a.b.c"}`, uri) }
 			return k.client.Answer(t.Context(), a, map[string][]string{"card": {"x~"}})
 		}
 		for _, uri := range []string{"javascript:alert(1)", "file:///etc/passwd", "zegel://x", "http://verifier.example/cb", "//verifier.example"} {
-			redirect, sent, err := answer(uri)
-			if !errors.Is(err, ErrEndpointRefused) || !sent || redirect != "" {
-				t.Errorf("%s: %q, sent %v, %v", uri, redirect, sent, err)
+			reply, sent, err := answer(uri)
+			if !errors.Is(err, ErrEndpointRefused) || !sent || reply.RedirectURI != "" || reply.Receipt != "a.b.c" {
+				t.Errorf("%s: %+v, sent %v, %v", uri, reply, sent, err)
 			}
 		}
 		for _, uri := range []string{"https://verifier.example/cb#response_code=x", "https://verifier.example/cb?response_code=x", k.base() + "/cb"} {
-			if redirect, sent, err := answer(uri); err != nil || !sent || redirect != uri {
-				t.Errorf("%s: %q, %v", uri, redirect, err)
+			if reply, sent, err := answer(uri); err != nil || !sent || reply.RedirectURI != uri {
+				t.Errorf("%s: %+v, %v", uri, reply, err)
 			}
 		}
 	})
