@@ -123,3 +123,5 @@ func (s *site) control() {
 	}
 	s.want(id, map[string]any{"state": "completed", "outcome": "accepted", "category": nil})
 }
+
+func jwkOf(c *card) *jose.JWK { return &jose.JWK{Key: c.key.Public()} }

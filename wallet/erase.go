@@ -23,6 +23,8 @@ var (
 	// ErrNoReceipt: the wallet has no receipt for the line, or not its key any more: the other party gave none, the line came
 	// out of a backup, the receipt was forgotten, or an answer has ended it.
 	ErrNoReceipt = errors.New("no receipt to ask with")
+	// ErrNotAsked: nobody asked for data there.
+	ErrNotAsked = errors.New("nobody asked for data there")
 )
 
 // Receipt is what a verifier signed about what it got. With the key of the copy that was shown, which the wallet keeps

@@ -55,8 +55,9 @@ type services struct {
 	spoil    func(i int, compact string, key crypto.PublicKey) string // what a bad issuer sends instead
 	claims   func(c map[string]any)                                   // changes what it says
 	requests map[string]*asked
-	offDate  bool   // leave the Date header out
-	trusts   *chain // the registry that a foreign verifier reads beside its own anchor
+	offDate  bool                  // leave the Date header out
+	trusts   *chain                // the registry that a foreign verifier reads beside its own anchor
+	receipt  func(a *asked) string // what the reply to an accepted answer holds; nil: nothing
 }
 
 // asked is a request of the verifier and what came of it.
@@ -344,7 +345,11 @@ func (s *services) answer(a *asked, w http.ResponseWriter, r *http.Request) {
 			a.shown = append(a.shown, p)
 		}
 	}
-	reply(w, map[string]any{"redirect_uri": s.base + "/done?response_code=abc"})
+	out := map[string]any{"redirect_uri": s.base + "/done?response_code=abc"}
+	if s.receipt != nil {
+		out["zegel_receipt"] = s.receipt(a)
+	}
+	reply(w, out)
 }
 
 // policy is what the verifier trusts: the chain's issuers, or those under its own anchor.

@@ -1,0 +1,127 @@
+package wallet
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/zegel-id/zegel/pkg/message"
+)
+
+// letterTexts are the words of the letter in Dutch (level B1) and English. The authority is the Dutch one in both.
+var letterTexts = map[string][2]string{
+	"head": {
+		"Autoriteit Persoonsgegevens\nPostbus 93374\n2509 AJ Den Haag\n\n[uw plaats], {date}\n\nOnderwerp: {subject}\n\nGeachte heer of mevrouw,\n",
+		"Autoriteit Persoonsgegevens\nPostbus 93374\n2509 AJ Den Haag\nThe Netherlands\n\n[your town], {date}\n\nSubject: {subject}\n\nDear Sir or Madam,\n",
+	},
+	"subject.shared": {
+		"verzoek om hulp bij het wissen van mijn gegevens (AVG artikel 17 en artikel 77)",
+		"request for help with the erasure of my data (GDPR Article 17 and Article 77)",
+	},
+	"subject.asked": {
+		"klacht over een vraag om mijn gegevens (AVG artikel 5 en artikel 77)",
+		"complaint about a request for my data (GDPR Article 5 and Article 77)",
+	},
+	"refused": {
+		"Op {day} om {time} vroeg deze partij om gegevens uit mijn wallet:\n  {party}\nIk heb niets gedeeld.",
+		"On {day} at {time} this party asked for data from my wallet:\n  {party}\nI shared nothing.",
+	},
+	"failed": {
+		"Op {day} om {time} ging er iets mis met een vraag om gegevens uit mijn wallet, van:\n  {party}",
+		"On {day} at {time} something went wrong with a request for data from my wallet, from:\n  {party}",
+	},
+	"perhaps": {"Ik weet niet of deze gegevens zijn aangekomen.", "I do not know whether these data arrived."},
+	"shared": {
+		"Op {day} om {time} heb ik met mijn wallet gegevens gedeeld met:\n  {party}",
+		"On {day} at {time} I shared data from my wallet with:\n  {party}",
+	},
+	"unregistered": {"Deze organisatie staat niet in het register.", "This organisation is not in the register."},
+	"claims":       {"Ik deelde deze gegevens (alleen de namen, niet wat erin staat):", "I shared these data (their names only, not what they say):"},
+	"purpose":      {"De reden die de organisatie gaf:\n  {purpose}", "The reason that the organisation gave:\n  {purpose}"},
+	"extra":        {"Dit valt volgens het register buiten dat doel: {claims}", "According to the register this lies outside that purpose: {claims}"},
+	"receipt": {
+		"De organisatie gaf mij een ondertekend bewijs.\n  Nummer: {session}\n  Gegevens weg op uiterlijk: {values}\n  Uitkomst weg op uiterlijk: {outcome}",
+		"The organisation gave me a signed receipt.\n  Number: {session}\n  Data gone at the latest on: {values}\n  Outcome gone at the latest on: {outcome}",
+	},
+	"noreceipt": {"De organisatie gaf mij geen bewijs van wat zij heeft ontvangen.", "The organisation gave me no receipt for what it received."},
+	"noanswer":  {"Ik heb nog geen antwoord op een verzoek om deze gegevens te wissen.", "I have no answer yet to a request to erase these data."},
+	"answers":   {"Ik vroeg de organisatie om deze gegevens te wissen. Het ondertekende antwoord:", "I asked the organisation to erase these data. The signed answer:"},
+	"outcome.erased": {
+		"  {day}: de gegevens zijn gewist.", "  {day}: the data were erased.",
+	},
+	"outcome.nothing_kept": {"  {day}: er is niets meer bewaard.", "  {day}: nothing is kept any more."},
+	"outcome.refused":      {"  {day}: geweigerd. Reden: {basis}. De gegevens blijven tot {until}.", "  {day}: refused. Reason: {basis}. The data stay until {until}."},
+	"outcome.in_progress":  {"  {day}: een medewerker beslist nog, uiterlijk op {until}.", "  {day}: a member of staff decides, on {until} at the latest."},
+	"ask": {
+		"Ik ben het hier niet mee eens, omdat:\n  [leg hier uit waarom]\n\nIk vraag u om dit te onderzoeken. Het bewijs en de ondertekende antwoorden staan in mijn wallet. Ik kan ze u sturen.\n\nMet vriendelijke groet,\n\n[uw naam]\n[uw adres, e-mail of telefoonnummer]\n",
+		"I do not agree with this, because:\n  [explain why here]\n\nI ask you to look into this. The receipt and the signed answers are in my wallet. I can send them to you.\n\nYours faithfully,\n\n[your name]\n[your address, e-mail or telephone number]\n",
+	},
+}
+
+func letterText(lang, key string, pairs ...any) string {
+	t := letterTexts[key]
+	if lang == "en" {
+		return message.Fill(t[1], pairs...)
+	}
+	return message.Fill(t[0], pairs...)
+}
+
+// Letter returns a letter to the data protection authority about a line of the history, as plain text in lang ("nl" or
+// "en"): the facts that the wallet has, and in square brackets what is left to write. It is for lines where somebody asked for
+// data, whether they got them or not. It names claims, never what they say, and nothing is sent. Errors: [ErrNoEntry],
+// [ErrNotAsked].
+func (w *Wallet) Letter(entryID, lang string) (string, error) {
+	e, _, err := w.find(entryID)
+	if err != nil {
+		return "", err
+	}
+	subject := "subject.asked"
+	switch e.Kind {
+	case "shared":
+		subject = "subject.shared"
+	case "refused", "failed":
+	default:
+		return "", fmt.Errorf("%w: line %s", ErrNotAsked, entryID)
+	}
+	day := func(t time.Time) string { return message.Date(lang, t.Local()) }
+	party := e.Party
+	if !e.Registered {
+		party += "\n" + letterText(lang, "unregistered")
+	}
+	parts := []string{
+		letterText(lang, "head", "date", day(w.opts.Now()), "subject", letterText(lang, subject)),
+		letterText(lang, e.Kind, "day", day(e.Time), "time", message.Clock(lang, e.Time.Local()), "party", party),
+	}
+	claims := e.Claims
+	if len(e.Labels) == len(claims) {
+		claims = e.Labels
+	}
+	if len(claims) > 0 {
+		parts = append(parts, letterText(lang, "claims")+"\n  - "+strings.Join(claims, "\n  - "))
+	}
+	if e.Purpose != "" {
+		parts = append(parts, letterText(lang, "purpose", "purpose", e.Purpose))
+	}
+	if len(e.Extra) > 0 {
+		parts = append(parts, letterText(lang, "extra", "claims", strings.Join(e.Extra, ", ")))
+	}
+	if len(claims) > 0 && e.Outcome != "ok" {
+		parts = append(parts, letterText(lang, "perhaps"))
+	}
+	if r := e.Receipt; r != nil {
+		parts = append(parts, letterText(lang, "receipt", "session", r.Session, "values", day(r.ValuesUntil), "outcome", day(r.OutcomeUntil)))
+	} else if len(claims) > 0 {
+		parts = append(parts, letterText(lang, "noreceipt"))
+	}
+	if len(e.Erasures) == 0 && e.Kind == "shared" {
+		parts = append(parts, letterText(lang, "noanswer"))
+	}
+	if len(e.Erasures) > 0 {
+		lines := []string{letterText(lang, "answers")}
+		for _, a := range e.Erasures {
+			lines = append(lines, letterText(lang, "outcome."+string(a.Outcome), "day", day(a.Time), "basis", a.LegalBasis, "until", day(a.Until)))
+		}
+		parts = append(parts, strings.Join(lines, "\n"))
+	}
+	return strings.Join(append(parts, letterText(lang, "ask")), "\n\n"), nil
+}
