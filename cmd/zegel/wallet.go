@@ -35,6 +35,8 @@ type walletCmd struct {
 	Refresh walletRefresh `cmd:"" help:"Look up whether the cards still count."`
 	Renew   walletRenew   `cmd:"" help:"Fetch new copies of a card, without a visit."`
 	Delete  walletDelete  `cmd:"" help:"Delete a card and destroy its keys."`
+	Erase   walletErase   `cmd:"" help:"Ask an organisation to erase what it got, and show its signed answer."`
+	Letter  walletLetter  `cmd:"" help:"Write a letter to the data protection authority about a line of the history."`
 
 	Backup   walletBackup   `cmd:"" help:"Write a backup: cards, history and settings, without the keys of cards."`
 	Restore  walletRestore  `cmd:"" help:"Make a wallet of a backup."`

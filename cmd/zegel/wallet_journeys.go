@@ -297,6 +297,7 @@ func (s *session) writeEntry(w io.Writer, e wallet.Entry) {
 	case !e.Registered && party != "":
 		party += " (" + s.text("card.unregistered") + ")"
 	}
+	fmt.Fprintf(w, "%3s  ", e.ID)
 	fmt.Fprintf(w, "%s %s  %s  %s", message.Date(s.Lang, e.Time.Local()), message.Clock(s.Lang, e.Time.Local()), s.text("kind."+e.Kind), party)
 	if e.Card != "" {
 		fmt.Fprintf(w, "  %s", e.Card)
@@ -317,5 +318,12 @@ func (s *session) writeEntry(w io.Writer, e wallet.Entry) {
 	if e.Outcome != "ok" {
 		fmt.Fprintf(w, "  %s", e.Outcome)
 	}
+	if e.CanErase {
+		fmt.Fprintf(w, "  (%s)", s.text("history.receipt"))
+	}
 	fmt.Fprintln(w)
+	for _, a := range e.Erasures {
+		fmt.Fprint(w, "       ")
+		s.writeErasure(w, a)
+	}
 }
