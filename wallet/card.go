@@ -248,9 +248,10 @@ func (w *Wallet) cards(records []*cardRecord) []Card {
 	return cards
 }
 
-// Delete removes a card and destroys its keys, and the right to renew it; the history stays. The key of a copy that was shown, and for which there is a
-// receipt, stays with the receipt, apart from the card, so that the one who saw it can still be asked to delete: see
-// [Wallet.AskErasure] and [Wallet.ForgetReceipt]. Without its copy it shows nothing any more. Error: [ErrNoCard].
+// Delete removes a card and destroys its keys, and the right to renew it; the history stays. The key of a copy that was
+// shown, and for which there is a receipt, stays with the receipt, apart from the card, so that the one who saw it can
+// still be asked to delete: see [Wallet.AskErasure] and [Wallet.ForgetReceipt]. Without its copy it shows nothing any
+// more. Error: [ErrNoCard].
 func (w *Wallet) Delete(ctx context.Context, cardID string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
