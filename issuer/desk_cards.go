@@ -1,10 +1,12 @@
 package issuer
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/zegel-id/zegel/pkg/message"
@@ -130,6 +132,11 @@ func (d *desk) timeline(ctx context.Context, c *Credential, visit office.Visit) 
 	if d.over(c) {
 		moments = append(moments, moment{"none", "expired", visit.T("desk.event.expired"), message.Date(visit.Lang, c.ExpiresAt), ""})
 	}
+	type event struct {
+		at int64
+		moment
+	}
+	var events []event
 	rows, err := d.i.db.Read().QueryContext(ctx, "SELECT kind, reason, staff, created, done, height FROM action WHERE credential = ? ORDER BY id DESC LIMIT 50", c.ID)
 	if err != nil {
 		return nil, err
@@ -158,12 +165,41 @@ func (d *desk) timeline(ctx context.Context, c *Credential, visit office.Visit) 
 		} else {
 			m.Text += ", " + visit.T("desk.event.pending")
 		}
-		moments = append(moments, m)
+		events = append(events, event{created, m})
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
-	moments = append(moments, moment{"info", "phone", visit.T("desk.event.issued"), message.Date(visit.Lang, c.IssuedAt), message.Count(visit.Lang, c.Copies, "desk.event.copies")})
+	batches, err := d.i.db.Read().QueryContext(ctx, "SELECT id, indices, issued FROM credential WHERE card = ? ORDER BY id = card, rowid DESC", c.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer batches.Close()
+	for batches.Next() {
+		var id string
+		var own []byte
+		var issued int64
+		if err := batches.Scan(&id, &own, &issued); err != nil {
+			return nil, err
+		}
+		copies, err := decodeIndices(own)
+		if err != nil {
+			return nil, err
+		}
+		key := "desk.event.renewed"
+		if id == c.ID {
+			key = "desk.event.issued"
+		}
+		// Of the time of issue only the day is kept.
+		events = append(events, event{issued, moment{"info", "phone", visit.T(key), message.Date(visit.Lang, time.UnixMilli(issued).UTC()), message.Count(visit.Lang, len(copies), "desk.event.copies")}})
+	}
+	if err := batches.Err(); err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(events, func(a, b event) int { return cmp.Compare(b.at, a.at) })
+	for _, e := range events {
+		moments = append(moments, e.moment)
+	}
 	var staff string
 	var created int64
 	err = d.i.db.Read().QueryRowContext(ctx, "SELECT o.staff, o.created FROM offer o JOIN credential c ON c.offer = o.id WHERE c.id = ?", c.ID).Scan(&staff, &created)

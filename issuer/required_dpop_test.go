@@ -350,6 +350,8 @@ func TestRenewal(t *testing.T) {
 	if c := card(); c.Copies != 7 || c.State != StateValid || !c.ExpiresAt.After(w.clock.now().AddDate(0, 0, 364)) {
 		t.Errorf("%+v", c)
 	}
+	_, page, _ := w.browser(tokenBoth).get("/desk/cards/" + card().ID)
+	has(t, "desk", page, "1 kaart", "Vernieuwd op de telefoon", "4 kopieën", "Opgehaald op de telefoon", "3 kopieën")
 	for _, ref := range again {
 		if slices.Contains(refs, ref) {
 			t.Error("a status index twice")

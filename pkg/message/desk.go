@@ -72,6 +72,7 @@ var deskTexts = map[string]text{
 		"Tijdelijk uit", "Suspended"},
 	"desk.event.offered":      {"Uitgereikt", "Handed out"},
 	"desk.event.issued":       {"Opgehaald op de telefoon", "Collected on the phone"},
+	"desk.event.renewed":      {"Vernieuwd op de telefoon", "Renewed on the phone"},
 	"desk.event.revoked":      {"Ingetrokken", "Revoked"},
 	"desk.event.suspended":    {"Tijdelijk uitgezet", "Suspended"},
 	"desk.event.resumed":      {"Weer geldig", "Valid again"},
