@@ -135,7 +135,10 @@ func (c *walletPresent) Run(ctx context.Context, parent *walletCmd, out *output)
 			s.say("present.claim", "label", claim.Label, "value", s.value(claim.Value))
 		}
 		for _, m := range matches(d) {
-			if m.Last {
+			switch {
+			case m.Last && m.Card.Renewable:
+				s.say("present.last.renew", "card", m.Card.Name, "id", m.Card.ID)
+			case m.Last:
 				s.say("present.last", "card", m.Card.Name)
 			}
 			if m.Card.Reusable {
