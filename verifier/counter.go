@@ -54,6 +54,9 @@ func newCounter(v *Verifier) *counter {
 		},
 		Now: v.now, Logger: v.log,
 	}
+	if v.cfg.decides() {
+		cfg.Nav = append(cfg.Nav, office.NavItem{Href: "/counter/erasures", Icon: "eye-off", Key: "counter.nav.erasures"})
+	}
 	for _, t := range v.cfg.Tenants {
 		cfg.Tenants = append(cfg.Tenants, office.PageTenant{ID: t.ID, Name: t.Name, Staff: t.Staff})
 	}
@@ -135,7 +138,7 @@ func (c *counter) fail(w http.ResponseWriter, r *http.Request, visit office.Visi
 		c.pages.Error(w, r, visit, http.StatusNotFound, nil)
 	case errors.Is(err, ErrForbidden):
 		c.pages.Error(w, r, visit, http.StatusForbidden, nil)
-	case errors.Is(err, ErrInvalid):
+	case errors.Is(err, ErrInvalid), errors.Is(err, ErrDecided):
 		c.pages.Error(w, r, visit, http.StatusBadRequest, nil)
 	case errors.Is(err, errStore):
 		c.v.log.Error("counter", "error", err)

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -358,6 +360,7 @@ func TestDecide(t *testing.T) {
 	if err := s.v.db.Read().QueryRow("SELECT actor FROM audit WHERE action = 'erasure.erase'").Scan(&staff); err != nil || staff != "B. Balie" {
 		t.Errorf("%q, %v", staff, err)
 	}
+	s.decideAtCounter()
 	s.pass(24 * time.Hour * 366)
 	s.v.dropHistory(t.Context())
 	if s.rows("erasures") != 0 || s.rows("sessions") != 0 {
@@ -381,5 +384,54 @@ func TestErasureNotStored(t *testing.T) {
 	}
 	if s.result(id)["claims"] == nil {
 		t.Error("the values are gone from memory")
+	}
+}
+
+// decideAtCounter has a clerk decide on the page.
+func (s *site) decideAtCounter() {
+	s.Helper()
+	c := s.issue(nil)
+	id, r := s.received(c)
+	s.ask(c, r)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		s.Fatal(err)
+	}
+	browser := &http.Client{Jar: jar}
+	do := func(path string, form url.Values) (int, string) {
+		s.Helper()
+		method, body := http.MethodGet, io.Reader(nil)
+		if form != nil {
+			method, body = http.MethodPost, strings.NewReader(form.Encode())
+		}
+		req, err := http.NewRequest(method, s.cfg.Origin+path, body)
+		if err != nil {
+			s.Fatal(err)
+		}
+		req.Header.Set("Origin", s.cfg.Origin)
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		resp, err := browser.Do(req)
+		if err != nil {
+			s.Fatal(err)
+		}
+		defer resp.Body.Close()
+		data, _ := io.ReadAll(resp.Body)
+		return resp.StatusCode, string(data)
+	}
+	do("/counter/login", url.Values{"token": {checkToken}})
+	status, page := do("/counter/erasures", nil)
+	_, after, ok := strings.Cut(page, `action="/counter/erasures/`)
+	if status != 200 || !ok || !strings.Contains(page, id) || !strings.Contains(page, "Voorbeeldwet, artikel 1") || !strings.Contains(page, "Gewist") {
+		s.Fatalf("%d %s", status, page)
+	}
+	number, _, _ := strings.Cut(after, `"`)
+	if status, page := do("/counter/erasures/"+number, url.Values{"decision": {"erase"}}); status != 200 || strings.Contains(page, `action="/counter/erasures/`) {
+		s.Errorf("%d %s", status, page)
+	}
+	if status, _ := do("/counter/erasures/"+number, url.Values{"decision": {"refuse"}}); status != 400 {
+		s.Errorf("decided twice: %d", status)
+	}
+	if a := s.ask(c, r); a.Outcome != erasure.Erased {
+		s.Errorf("%+v", a)
 	}
 }

@@ -24,6 +24,8 @@ func (v *Verifier) counterRoutes(r *mux.Router) {
 		{"POST", "/counter/login", c.pages.Login},
 		{"POST", "/counter/logout", c.pages.Logout},
 		{"GET", "/counter/history", c.pages.Page("/counter/history", c.history)},
+		{"GET", "/counter/erasures", c.pages.Page("/counter/erasures", c.erasures)},
+		{"POST", "/counter/erasures/{id}", c.pages.Page("/counter/erasures/{id}", id(c.decide))},
 		{"POST", "/counter/check", c.pages.Page("/counter/check", c.ask)},
 		{"GET", "/counter/check/{id}", c.pages.Page("/counter/check/{id}", id(c.check))},
 		{"GET", "/counter/check/{id}/events", c.pages.Poll("/counter/check/{id}/events", id(c.events))},

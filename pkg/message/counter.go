@@ -2,8 +2,9 @@ package message
 
 // counterTexts are the texts of the counter page.
 var counterTexts = map[string]text{
-	"counter.nav.check":   {"Controleren", "Check"},
-	"counter.nav.history": {"Geschiedenis", "History"},
+	"counter.nav.check":    {"Controleren", "Check"},
+	"counter.nav.history":  {"Geschiedenis", "History"},
+	"counter.nav.erasures": {"Wissen", "Erase"},
 
 	"counter.picker.title": {"Wat wilt u weten?", "What do you want to know?"},
 	"counter.picker.lead":  {"Kies één vraag. De inwoner ziet op de telefoon wie het vraagt en waarom.", "Choose one question. The inhabitant sees on the phone who asks and why."},
@@ -101,5 +102,20 @@ var counterTexts = map[string]text{
 	"counter.history.table":       {"Gestelde vragen, nieuwste eerst", "Questions asked, newest first"},
 	"counter.history.shares":      {"Verdeling van de uitkomsten van vandaag", "Shares of today's outcomes"},
 	"counter.history.newest":      {"U ziet de nieuwste {n}.", "You see the newest {n}."},
+	"counter.erasures.title":      {"Verzoeken om te wissen", "Requests to erase"},
+	"counter.erasures.lead":       {"Inwoners vragen hier om te wissen wat zij aan de balie lieten zien. De gegevens zelf zijn al weg; u beslist over de uitkomst.", "Inhabitants ask to erase what they showed at the counter. The facts themselves are gone already; you decide about the outcome."},
+	"counter.erasures.law":        {"Volgens deze wet bewaren wij de uitkomst", "By this law we keep the outcome"},
+	"counter.erasures.note":       {"Geldt de wet hier niet? Wis dan de uitkomst. U weet niet wie het vraagt, en hoeft dat niet te weten.", "Does the law not apply here? Then erase the outcome. You do not know who asks, and need not know."},
+	"counter.erasures.table":      {"Verzoeken, de oudste zonder beslissing eerst", "Requests, the oldest without a decision first"},
+	"counter.erasures.asked":      {"Gevraagd", "Asked"},
+	"counter.erasures.session":    {"Nummer", "Number"},
+	"counter.erasures.by":         {"Beslis uiterlijk", "Decide by"},
+	"counter.erasures.late":       {"Te laat", "Too late"},
+	"counter.erasures.decision":   {"Beslissing", "Decision"},
+	"counter.erasures.erase":      {"Wissen", "Erase"},
+	"counter.erasures.refuse":     {"Bewaren", "Keep"},
+	"counter.erasures.erased":     {"Gewist", "Erased"},
+	"counter.erasures.refused":    {"Bewaard", "Kept"},
+	"counter.erasures.empty":      {"Er zijn geen verzoeken.", "There are no requests."},
 	"counter.history.state.live":  {"Wacht nog", "Still waiting"},
 }
