@@ -257,3 +257,14 @@ func FuzzVerifyDPoP(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkVerifyDPoP is what a proof costs the server: little more than its signature.
+func BenchmarkVerifyDPoP(b *testing.B) {
+	p := &Prover{Key: testKey(b), Now: func() time.Time { return testNow }}
+	proof := must(p.Proof("POST", testURI, "token"))
+	for b.Loop() {
+		if _, err := VerifyDPoP(proof, "POST", testURI, "token", testNow); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
