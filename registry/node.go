@@ -188,7 +188,7 @@ func Start(ctx context.Context, c Config) (_ *Node, err error) {
 		options = append(options, cmt.StateProvider(n.trusted))
 	}
 	logger := cometLogger{c.Logger, &n.stopping}
-	signer, file, stop, err := openSigner(c.Dir, settings, doc.ChainID, logger)
+	signer, file, stop, err := openSigner(ctx, c.Dir, settings, doc.ChainID, logger, n.closed)
 	if err != nil {
 		return nil, err
 	}

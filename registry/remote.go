@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,15 +12,17 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/cometbft/cometbft/crypto"
 	cmtlog "github.com/cometbft/cometbft/libs/log"
 	"github.com/cometbft/cometbft/privval"
+	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
 	"github.com/cometbft/cometbft/types"
 )
 
-// How often and how long a question to the remote signer is tried again. The signer connects to the node, and does so anew
-// when it was away.
+// How long and how often a question to the remote signer is tried again: a vote that is later than that helps nobody, and
+// while the node waits it reads no block. The signer connects to the node, and does so anew when it was away.
 const (
-	signerTries = 50
+	signerTime  = 5 * time.Second
 	signerPause = 100 * time.Millisecond
 )
 
@@ -40,8 +43,8 @@ func checkRemoteSigner(address string) error {
 }
 
 // openSigner returns who signs blocks for the validator: the key in the directory, which file is then, or a remote signer,
-// which stop ends.
-func openSigner(dir string, s *Settings, chainID string, log cmtlog.Logger) (signer types.PrivValidator, file *privval.FilePV, stop io.Closer, err error) {
+// which stop ends. It waits for the remote signer until ctx ends; closed ends what waits for it later.
+func openSigner(ctx context.Context, dir string, s *Settings, chainID string, log cmtlog.Logger, closed <-chan struct{}) (signer types.PrivValidator, file *privval.FilePV, stop io.Closer, err error) {
 	if s.RemoteSigner == "" {
 		file, err = loadSigner(dir)
 		return file, file, nil, err
@@ -59,9 +62,58 @@ func openSigner(dir string, s *Settings, chainID string, log cmtlog.Logger) (sig
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("setting remote_signer: %w", err)
 	}
-	signer = privval.NewRetrySignerClient(client, signerTries, signerPause)
-	if _, err := signer.GetPubKey(); err != nil {
-		return nil, nil, nil, errors.Join(fmt.Errorf("no signer at %s: %w", s.RemoteSigner, err), client.Close())
+	remote := &remoteSigner{client, endpoint, closed}
+	for client.WaitForConnection(time.Second) != nil {
+		if ctx.Err() != nil {
+			return nil, nil, nil, errors.Join(fmt.Errorf("no signer at %s", s.RemoteSigner), remote.Close())
+		}
 	}
-	return signer, nil, client, nil
+	if _, err := remote.GetPubKey(); err != nil {
+		return nil, nil, nil, errors.Join(fmt.Errorf("signer at %s: %w", s.RemoteSigner, err), remote.Close())
+	}
+	return remote, nil, remote, nil
+}
+
+// remoteSigner asks again when the signer was away for a moment, and not any more when the node stops.
+type remoteSigner struct {
+	client   *privval.SignerClient
+	endpoint *privval.SignerListenerEndpoint
+	closed   <-chan struct{}
+}
+
+var _ types.PrivValidator = (*remoteSigner)(nil)
+
+// Close ends the connection and stops listening.
+func (r *remoteSigner) Close() error { return r.endpoint.Stop() }
+
+func (r *remoteSigner) GetPubKey() (key crypto.PubKey, err error) {
+	err = r.patiently(func() error {
+		key, err = r.client.GetPubKey()
+		return err
+	})
+	return key, err
+}
+
+func (r *remoteSigner) SignVote(chainID string, vote *cmtproto.Vote) error {
+	return r.patiently(func() error { return r.client.SignVote(chainID, vote) })
+}
+
+func (r *remoteSigner) SignProposal(chainID string, proposal *cmtproto.Proposal) error {
+	return r.patiently(func() error { return r.client.SignProposal(chainID, proposal) })
+}
+
+func (r *remoteSigner) patiently(ask func() error) error {
+	begun := time.Now()
+	for {
+		err := ask()
+		var refused *privval.RemoteSignerError
+		if err == nil || errors.As(err, &refused) || time.Since(begun) > signerTime {
+			return err
+		}
+		select {
+		case <-r.closed:
+			return err
+		case <-time.After(signerPause):
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,6 +35,13 @@ func TestRemoteSigner(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// Nobody is there yet, and the node is told to stop.
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	begun := time.Now()
+	if _, err := Start(ctx, Config{Dir: dir}); err == nil || !strings.Contains(err.Error(), "no signer") || time.Since(begun) > 20*time.Second {
+		t.Errorf("no signer: %v after %v", err, time.Since(begun))
+	}
+	cancel()
 	serve := func() *privval.SignerServer {
 		dial := privval.DialTCPFn(strings.TrimPrefix(address, "tcp://"), 3*time.Second, ed25519.GenPrivKey())
 		endpoint := privval.NewSignerDialerEndpoint(cmtlog.NewNopLogger(), dial, privval.SignerDialerEndpointRetryWaitInterval(50*time.Millisecond),
@@ -52,7 +60,6 @@ func TestRemoteSigner(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := serve()
-	defer func() { _ = second.Stop() }()
 	write(t, srv.URL, m.sign(t, w.accreditation(m.did, "b", "issue")))
 	network, err := n.Network([]string{srv.URL})
 	if err != nil {
@@ -60,6 +67,14 @@ func TestRemoteSigner(t *testing.T) {
 	}
 	if all, err := read(t, srv.URL, network, ledger.KeyAccreditations(m.did)).Accreditations(t.Context(), m.did); err != nil || len(all) != 2 {
 		t.Errorf("%d accreditations, %v", len(all), err)
+	}
+	// The signer is away, and the node is told to stop.
+	if err := second.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	begun = time.Now()
+	if err := n.Close(); err != nil || time.Since(begun) > 20*time.Second {
+		t.Errorf("without its signer the node stopped after %v: %v", time.Since(begun), err)
 	}
 	for _, bad := range []string{"tcp://0.0.0.0:26659", "tcp://127.0.0.1", "127.0.0.1:26659", "http://127.0.0.1:1", "unix://"} {
 		if err := Configure(dir, Settings{RemoteSigner: bad}); err == nil {
