@@ -322,7 +322,9 @@ func TestRequired(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			k.answer = func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, `{"redirect_uri":%q,"zegel_receipt":"a.b.c"}`, uri) }
+			k.answer = func(w http.ResponseWriter, _ *http.Request) {
+				fmt.Fprintf(w, `{"redirect_uri":%q,"zegel_receipt":"a.b.c"}`, uri)
+			}
 			return k.client.Answer(t.Context(), a, map[string][]string{"card": {"x~"}})
 		}
 		for _, uri := range []string{"javascript:alert(1)", "file:///etc/passwd", "zegel://x", "http://verifier.example/cb", "//verifier.example"} {
