@@ -9,14 +9,20 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/zegel-id/zegel/pkg/did"
 	"github.com/zegel-id/zegel/pkg/erasure"
 	"github.com/zegel-id/zegel/pkg/fetch"
+	"github.com/zegel-id/zegel/pkg/jose"
+	"github.com/zegel-id/zegel/pkg/ledger"
+	"github.com/zegel-id/zegel/pkg/office"
 	"github.com/zegel-id/zegel/pkg/openid4vp"
 	"github.com/zegel-id/zegel/pkg/sdjwt"
 )
@@ -433,5 +439,46 @@ func (s *site) decideAtCounter() {
 	}
 	if a := s.ask(c, r); a.Outcome != erasure.Erased {
 		s.Errorf("%+v", a)
+	}
+}
+
+// TestReceiptOfAnOldKey: a verifier that changed its keys still knows its receipts, by its document in the register.
+func TestReceiptOfAnOldKey(t *testing.T) {
+	s := newSite(t)
+	c := s.issue(nil)
+	_, link := s.create(`{"preset":"over-18","client_id_prefix":"decentralized_identifier"}`)
+	a := s.wallet(link)
+	_, body := s.post(a.Request.ResponseURI, s.form(a, map[string][]string{"card": {s.present(a, c, adult)}}))
+	var reply openid4vp.Reply
+	if err := json.Unmarshal([]byte(body), &reply); err != nil {
+		t.Fatal(err)
+	}
+	r, err := erasure.ParseReceipt(reply.Receipt)
+	if err != nil || r.Header().KeyID != string(town)+"#v1" {
+		t.Fatalf("%v %v", r, err)
+	}
+	key := newKey(t)
+	file := filepath.Join(t.TempDir(), "new.pem")
+	if err := office.SaveKey(file, key, true); err != nil {
+		t.Fatal(err)
+	}
+	doc := s.ledger.docs[town]
+	doc.Methods = append(doc.Methods, did.VerificationMethod{ID: string(town) + "#v2", Key: jose.JWK{Key: key.Public()}, Purposes: []did.Purpose{did.Authentication}})
+	s.reopen(func(c *Config) {
+		t := &c.Tenants[0]
+		t.SigningKey, t.Chain, t.KeyID, t.ClientID = file, "", "v2", openid4vp.PrefixDID
+	})
+	if answer := s.ask(c, r); answer.Outcome != erasure.Erased || answer.Header().KeyID != string(town)+"#v2" {
+		t.Errorf("%+v", answer)
+	}
+	// A key that is in nobody's document signs no receipt.
+	doc.Methods = slices.DeleteFunc(doc.Methods, func(m did.VerificationMethod) bool { return m.ID == string(town)+"#v1" })
+	if _, err := s.tryAsk(c, r); !errors.Is(err, erasure.ErrDenied) {
+		t.Errorf("key that is not in the document: %v", err)
+	}
+	// While the register cannot be asked, nothing is said.
+	s.fail(ledger.ErrUnavailable)
+	if _, err := s.tryAsk(c, r); !errors.Is(err, erasure.ErrUnavailable) {
+		t.Errorf("no register: %v", err)
 	}
 }

@@ -71,7 +71,7 @@ func receiptName(history string) string {
 	return receiptPrefix + strings.TrimPrefix(history, historyPrefix)
 }
 
-// verifierProof names the registry proof of a verifier, kept as long as there is a receipt of it.
+// verifierProof names the newest registry proof of a verifier that gave a receipt. Its answers are judged by it.
 func verifierProof(i issuerRecord) string {
 	if !i.Registered {
 		return ""
