@@ -4,7 +4,9 @@ export GOFLAGS = -mod=readonly
 
 GO ?= go
 
-.PHONY: wallet town-wallet town once test required statesync bench faults vet build tools clean
+PREFIX ?= /usr/local
+
+.PHONY: wallet town-wallet wallet-window install-wallet uninstall-wallet android-check phone town once test required statesync bench faults vet build tools clean
 
 build: tools ## bin/zegel
 	$(GO) build -o bin/zegel ./cmd/zegel
@@ -21,6 +23,29 @@ wallet: ## bin/zegel-wallet, the wallet as a desktop program; installs the C pac
 
 town-wallet: wallet ## the wallet beside a running town (make town)
 	bin/zegel-wallet --dev --dir town-wallet --network town/network.json
+
+wallet-window: build wallet ## drives the wallet in a real window by mouse and keyboard, beside a town; ZEGEL_WINDOW_PICTURES=DIR keeps pictures
+	@ZEGEL_WINDOW=1 sh test/tools.sh
+	ZEGEL_WINDOW=1 $(GO) test -count 1 -v -run "^TestWindow$$" ./test/window
+
+install-wallet: ## puts bin/zegel-wallet (make wallet), its icon and its links under PREFIX
+	install -Dm755 bin/zegel-wallet $(DESTDIR)$(PREFIX)/bin/zegel-wallet
+	install -Dm644 wallet/cmd/zegel-wallet/linux/id.zegel.wallet.desktop $(DESTDIR)$(PREFIX)/share/applications/id.zegel.wallet.desktop
+	install -Dm644 wallet/cmd/zegel-wallet/linux/id.zegel.wallet.png $(DESTDIR)$(PREFIX)/share/icons/hicolor/256x256/apps/id.zegel.wallet.png
+	@test -n "$(DESTDIR)" || ! command -v update-desktop-database >/dev/null || update-desktop-database $(PREFIX)/share/applications
+
+uninstall-wallet: ## takes away what install-wallet put there; wallets of people stay
+	rm -f $(DESTDIR)$(PREFIX)/bin/zegel-wallet $(DESTDIR)$(PREFIX)/share/applications/id.zegel.wallet.desktop
+	rm -f $(DESTDIR)$(PREFIX)/share/icons/hicolor/256x256/apps/id.zegel.wallet.png
+	@test -n "$(DESTDIR)" || ! command -v update-desktop-database >/dev/null || update-desktop-database $(PREFIX)/share/applications
+
+android-check: ## compiles and links the phone program for Android without the NDK, and says what that proves
+	@ZEGEL_GUI=1 ZEGEL_ANDROID=1 sh test/tools.sh
+	@sh mobile/check/check.sh
+
+phone: ## the phone program in Fyne's simulator, beside a running town (make town)
+	@ZEGEL_GUI=1 ZEGEL_ANDROID=1 sh test/tools.sh
+	CGO_ENABLED=1 $(GO) run -tags mobile ./mobile --dev --dir town-wallet/phone --network town/network.json
 
 test: tools ## all tests
 	$(GO) test -timeout 30m ./...

@@ -21,7 +21,20 @@ if [ "${ZEGEL_GUI:-}" = 1 ]; then
 		xinerama:libxinerama-dev xi:libxi-dev xxf86vm:libxxf86vm-dev wayland-client:libwayland-dev xkbcommon:libxkbcommon-dev; do
 		pkg-config --exists "${pair%%:*}" 2>/dev/null || missing="${missing:-} ${pair##*:}"
 	done
+	if [ "${ZEGEL_ANDROID:-}" = 1 ]; then # the headers of OpenGL ES, which phones have
+		want nm binutils
+		pkg-config --exists glesv2 2>/dev/null || missing="${missing:-} libgles-dev"
+	fi
 	[ -e /usr/include/string.h ] || missing="${missing:-} libc6-dev"
+fi
+if [ "${ZEGEL_WINDOW:-}" = 1 ]; then
+	want Xvfb xvfb
+	want xdotool xdotool
+	want xclip xclip
+	want import imagemagick
+	for dri in /usr/lib/*/dri; do # OpenGL in software
+		[ -e "$dri" ] || missing="${missing:-} libgl1-mesa-dri"
+	done
 fi
 if [ -n "$missing" ]; then
 	if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then

@@ -43,7 +43,7 @@ func (u *UI) cards(s *vm.Cards) fyne.CanvasObject {
 	if len(s.Items) == 0 {
 		return container.New(&top{}, col(0, head...), pad(24, e, 24, e, u.centred(body, u.ink2, u.text("cards.notfound"))))
 	}
-	height := cardHeight * u.scale
+	height, under := cardHeight*u.scale, u.under
 	list := newLazy(len(s.Items), height, gapCards, func(width float32) (int, float32) {
 		if !u.wide {
 			return 1, width
@@ -52,6 +52,9 @@ func (u *UI) cards(s *vm.Cards) fyne.CanvasObject {
 		return n, min(cardWidest, (width-float32(n-1)*gapCards)/float32(n))
 	}, func(i int) fyne.CanvasObject {
 		item := s.Items[i]
+		// Cards are made when they come in sight, which may be long after the screen.
+		defer func(was bool) { u.under = was }(u.under)
+		u.under = under
 		return u.card(u.face(item), cardHeight, func() { s.Open(item.ID) })
 	})
 	body := u.scrolled("cards", pad(8, e, 24, e, list))

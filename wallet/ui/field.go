@@ -78,6 +78,9 @@ func (u *UI) field(o fieldOptions) (box fyne.CanvasObject, get func() string) {
 	if o.submitted != nil {
 		f.OnSubmitted = o.submitted
 	}
+	if u.under {
+		f.Disable()
+	}
 	f.edge = outline(u.surface, u.lineStrong, 1.5, radius)
 	f.ring = outline(nil, u.ink, 3, radius)
 	f.ring.Hide()

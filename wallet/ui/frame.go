@@ -172,7 +172,9 @@ func (top) MinSize(o []fyne.CanvasObject) fyne.Size { return stack{}.MinSize(o) 
 func (u *UI) overCards(sheet fyne.CanvasObject) fyne.CanvasObject {
 	under := fyne.CanvasObject(canvas.NewRectangle(u.bg))
 	if c := u.app.Under(); c != nil {
+		u.under = true
 		under = u.framed(u.place(c))
+		u.under = false
 	}
 	blur := canvas.NewBlur(8)
 	layers := []fyne.CanvasObject{under, blur, canvas.NewRectangle(u.scrim)}

@@ -10,9 +10,11 @@ import (
 // look is how everything is drawn at the moment: colours, size of text, movement.
 type look struct {
 	*palette
-	scale float32 // of text
-	still bool    // reduced motion
-	wide  bool    // a window with room for the rail
+	scale float32    // of text
+	still bool       // reduced motion
+	wide  bool       // a window with room for the rail
+	under bool       // what is made lies under a sheet
+	typed func(rune) // takes what is typed while a control has the focus
 }
 
 func (l *look) edge() float32 {

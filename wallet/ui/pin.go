@@ -64,8 +64,8 @@ func (u *UI) padKey(r rune, p pinPad, can bool) fyne.CanvasObject {
 	return t
 }
 
-// TypedRune lets digits be typed while a key of the pad or a button has the focus.
-func (u *UI) typed(r rune) {
+// digit lets digits be typed wherever the focus is: on nothing, on a key of the pad or on a button.
+func (u *UI) digit(r rune) {
 	if p, ok := u.app.Screen().(pinPad); ok && r >= '0' && r <= '9' {
 		u.app.Touch()
 		p.Type(r)

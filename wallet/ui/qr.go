@@ -30,6 +30,12 @@ func decodeQR(file []byte) (string, error) {
 	return FindQR(img)
 }
 
+// ReadQR finds the text of a QR code in a picture file; "" if there is none.
+func ReadQR(file []byte) string {
+	text, _ := decodeQR(file) // no code is ""
+	return text
+}
+
 // FindQR finds the text of a QR code in a picture.
 func FindQR(img image.Image) (string, error) {
 	source := gozxing.NewLuminanceSourceFromImage(img)

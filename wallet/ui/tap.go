@@ -21,19 +21,21 @@ type tap struct {
 	off      bool
 	noReturn bool // Enter does nothing: what cannot be taken back is chosen with Space or a tap
 	focused  bool
+	behind   bool // under a sheet: neither mouse nor keyboard comes there
 	look     *look
 }
 
 var (
 	_ fyne.Tappable      = (*tap)(nil)
 	_ fyne.Focusable     = (*tap)(nil)
+	_ fyne.Disableable   = (*tap)(nil) // so that Tab passes it by
 	_ desktop.Hoverable  = (*tap)(nil)
 	_ desktop.Cursorable = (*tap)(nil)
 	_ flow               = (*tap)(nil)
 )
 
 func (l *look) tap(name string, corner float32, content fyne.CanvasObject, do func()) *tap {
-	t := &tap{name: name, corner: corner, content: content, do: do, look: l}
+	t := &tap{name: name, corner: corner, content: content, do: do, look: l, behind: l.under}
 	t.ring = outline(nil, l.ink, 3, corner+6)
 	t.ring.Hide()
 	t.press = block(l.press, corner)
@@ -70,10 +72,19 @@ func (t *tap) heightFor(width float32) float32 { return heightFor(t.content, wid
 
 // Tapped implements [fyne.Tappable].
 func (t *tap) Tapped(*fyne.PointEvent) {
-	if !t.off && t.do != nil {
+	if !t.off && !t.behind && t.do != nil {
 		t.do()
 	}
 }
+
+// Disable implements [fyne.Disableable].
+func (t *tap) Disable() { t.behind = true }
+
+// Enable implements [fyne.Disableable].
+func (t *tap) Enable() { t.behind = false }
+
+// Disabled implements [fyne.Disableable]: nothing can be done here. What is switched off for a while can still be reached.
+func (t *tap) Disabled() bool { return t.behind || t.do == nil }
 
 // FocusGained implements [fyne.Focusable].
 func (t *tap) FocusGained() {
@@ -90,7 +101,11 @@ func (t *tap) FocusLost() {
 }
 
 // TypedRune implements [fyne.Focusable].
-func (t *tap) TypedRune(rune) {}
+func (t *tap) TypedRune(r rune) {
+	if t.look.typed != nil {
+		t.look.typed(r)
+	}
+}
 
 // TypedKey implements [fyne.Focusable].
 func (t *tap) TypedKey(e *fyne.KeyEvent) {

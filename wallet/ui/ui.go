@@ -61,6 +61,8 @@ func New(app *vm.App, win fyne.Window, p Platform) *UI {
 	win.SetPadded(false)
 	win.SetContent(u.root)
 	win.Canvas().SetOnTypedKey(u.key)
+	win.Canvas().SetOnTypedRune(u.digit)
+	u.look.typed = u.digit
 	u.Render()
 	return u
 }

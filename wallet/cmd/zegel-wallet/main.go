@@ -14,7 +14,7 @@ import (
 	"fyne.io/fyne/v2/app"
 
 	"github.com/zegel-id/zegel/pkg/trust"
-	"github.com/zegel-id/zegel/wallet"
+	"github.com/zegel-id/zegel/wallet/cmd/zegel-wallet/single"
 	"github.com/zegel-id/zegel/wallet/keychain"
 	"github.com/zegel-id/zegel/wallet/ui"
 	"github.com/zegel-id/zegel/wallet/vm"
@@ -47,11 +47,11 @@ func run() error {
 		return err
 	}
 	// A second start hands its link to the first one and ends.
-	single, first, err := claim(*dir, flag.Arg(0))
+	instance, first, err := single.Claim(*dir, flag.Arg(0))
 	if err != nil || !first {
 		return err
 	}
-	defer single.close()
+	defer instance.Close()
 
 	d := vm.Deps{Dir: *dir, Dev: *dev, Now: time.Now, Do: fyne.Do}
 	if *network != "" {
@@ -64,27 +64,18 @@ func run() error {
 	}
 	if !*dev {
 		d.Options.Keychain = keychain.Open()
-	} else if wallet.Exists(wallet.Options{Dir: filepath.Join(*dir, "wallet")}) {
-		d.Options.Keychain = nil
 	}
 
 	a := app.NewWithID("id.zegel.wallet")
 	a.SetIcon(ui.Icon())
 	win := a.NewWindow("Zegel")
 	win.Resize(fyne.NewSize(1024, 768))
-	var screen *ui.UI
-	d.Changed = func() {
-		if screen != nil {
-			screen.Render()
-		}
-	}
-	v := vm.New(d)
-	screen = ui.New(v, win, &desktop{app: a, win: win})
+	v, screen := ui.Open(d, win, desktop{ui.System{App: a, Win: win}})
 	win.SetOnDropped(func(_ fyne.Position, files []fyne.URI) { screen.Dropped(files) })
 	if link := flag.Arg(0); link != "" {
 		v.Link(link)
 	}
-	go single.serve(func(link string) {
+	go instance.Serve(func(link string) {
 		fyne.Do(func() {
 			win.Show()
 			win.RequestFocus()

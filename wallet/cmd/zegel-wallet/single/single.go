@@ -1,6 +1,9 @@
-//go:build cgo
-
-package main
+// Package single keeps one program running for one directory of a wallet.
+//
+// Start with [Claim]: the first program gets an [Instance], a later one hands its link to that and ends. It deliberately
+// leaves out what a link means: it comes from anybody who runs programs as this person, and is judged as one from a
+// browser is.
+package single
 
 import (
 	"bufio"
@@ -14,19 +17,19 @@ import (
 	"time"
 )
 
-// instance is the one running program of a directory. Others reach it over a socket that only the owner can open.
-type instance struct{ listener net.Listener }
+// Instance is the one running program of a directory. Others reach it over a socket that only the owner can open.
+type Instance struct{ listener net.Listener }
 
 // maxHanded bounds what a second start hands over.
 const maxHanded = 16 << 10
 
-// claim makes this process the one of dir. If there is one already, it gets the link and first is false.
-func claim(dir, link string) (_ *instance, first bool, err error) {
+// Claim makes this process the one of dir. If there is one already, it gets the link and first is false.
+func Claim(dir, link string) (_ *Instance, first bool, err error) {
 	path := filepath.Join(dir, "socket")
 	for range 2 {
 		l, err := net.Listen("unix", path)
 		if err == nil {
-			return &instance{l}, true, os.Chmod(path, 0o600)
+			return &Instance{l}, true, os.Chmod(path, 0o600)
 		}
 		c, dialled := net.DialTimeout("unix", path, 2*time.Second)
 		if dialled == nil {
@@ -45,8 +48,8 @@ func claim(dir, link string) (_ *instance, first bool, err error) {
 	return nil, false, errors.New("another window of Zegel is starting")
 }
 
-// serve takes what later starts hand over, until close.
-func (i *instance) serve(take func(link string)) {
+// Serve gives take what later starts hand over, until Close. "" is a start without a link.
+func (i *Instance) Serve(take func(link string)) {
 	for {
 		c, err := i.listener.Accept()
 		if err != nil {
@@ -61,4 +64,5 @@ func (i *instance) serve(take func(link string)) {
 	}
 }
 
-func (i *instance) close() { i.listener.Close() }
+// Close ends Serve and lets the next start be the first.
+func (i *Instance) Close() { i.listener.Close() }
