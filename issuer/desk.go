@@ -203,8 +203,8 @@ func (d *desk) offer(w http.ResponseWriter, r *http.Request, visit office.Visit,
 	left := max(0, state.ExpiresAt.Sub(d.i.elapsed()))
 	data := map[string]any{
 		"ID": id, "State": offerState(state), "Person": d.subject(visit.Tenant.ID, state.Subject, visit.Lang),
-		"Card": visit.T("desk.card." + PersonalData), "Until": message.Clock(visit.Lang, state.ExpiresAt.Local()),
-		"Today": message.Date(visit.Lang, d.i.now().Local()), "Left": message.Left(left), "Seconds": int(left / time.Second),
+		"Card": visit.T("desk.card." + PersonalData), "Until": message.Clock(visit.Lang, message.Local(state.ExpiresAt)),
+		"Today": message.Date(visit.Lang, message.Local(d.i.now())), "Left": message.Left(left), "Seconds": int(left / time.Second),
 		"Code": state.TxCode,
 	}
 	page := office.Page{Name: "offer", Title: visit.T("desk.offer.title"), Active: "/desk", Data: data}

@@ -126,7 +126,7 @@ func (d *desk) found(ctx context.Context, visit office.Visit, subject, id string
 func (d *desk) timeline(ctx context.Context, c *Credential, visit office.Visit) ([]moment, error) {
 	var moments []moment
 	at := func(ms int64) string {
-		t := time.UnixMilli(ms).Local()
+		t := message.Local(time.UnixMilli(ms))
 		return message.Date(visit.Lang, t) + ", " + message.Clock(visit.Lang, t)
 	}
 	if d.over(c) {

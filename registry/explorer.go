@@ -68,14 +68,14 @@ func (l *look) date(seconds int64) string {
 	if seconds == 0 {
 		return ""
 	}
-	return message.Date(l.v.Lang, time.Unix(seconds, 0).Local())
+	return message.Date(l.v.Lang, message.Local(time.Unix(seconds, 0)))
 }
 
 func (l *look) moment(seconds int64) string {
 	if seconds == 0 {
 		return ""
 	}
-	t := time.Unix(seconds, 0).Local()
+	t := message.Local(time.Unix(seconds, 0))
 	return message.Date(l.v.Lang, t) + ", " + message.Clock(l.v.Lang, t)
 }
 

@@ -201,7 +201,7 @@ func (l *look) blockTable(blocks []*blockInfo) blockTable {
 	table := blockTable{Visit: l.v, Base: l.base, Label: l.t("registry.blocks.last")}
 	for _, b := range blocks {
 		row := blockRow{
-			Height: b.height, Number: l.number(b.height), Time: message.ClockSeconds(l.v.Lang, b.time.Local()),
+			Height: b.height, Number: l.number(b.height), Time: message.ClockSeconds(l.v.Lang, message.Local(b.time)),
 			Signed:  l.t("registry.block.signed.of", "n", b.signed, "all", len(b.signers)),
 			Hash:    strings.ToUpper(b.hash[:4] + "…" + b.hash[len(b.hash)-4:]),
 			Content: l.kinds(b),
@@ -282,7 +282,7 @@ func (l *look) blockPage(height int64) (office.Page, error) {
 		signers = append(signers, signer{who(address), pill})
 	}
 	slices.SortFunc(signers, func(a, b signer) int { return strings.Compare(a.Org.Name+a.Org.Href, b.Org.Name+b.Org.Href) })
-	t := b.time.Local()
+	t := message.Local(b.time)
 	data := map[string]any{
 		"When": message.Date(l.v.Lang, t) + ", " + message.ClockSeconds(l.v.Lang, t), "Kinds": l.kinds(b),
 		"Signed": l.t("registry.block.signed.by", "n", b.signed, "all", len(b.signers)), "Signers": signers,

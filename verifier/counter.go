@@ -218,7 +218,7 @@ func (c *counter) showGreen(w http.ResponseWriter, r *http.Request, visit office
 		"Known": knownAt(s, visit.Lang), "Issuers": strings.Join(s.Issuers, ", "),
 	}
 	if s.Stale {
-		data["Aged"] = message.Clock(visit.Lang, s.AsOf.Local())
+		data["Aged"] = message.Clock(visit.Lang, message.Local(s.AsOf))
 	}
 	c.pages.Show(w, r, visit, office.Page{Name: "green", Title: visit.T("counter.green.word") + ": " + c.title(s, visit.Lang),
 		Active: "/counter", Refresh: int(left/time.Second) + 1, Data: data})
@@ -233,7 +233,7 @@ func knownAt(s *Session, lang string) *known {
 	if s.AsOf.IsZero() {
 		return nil
 	}
-	t := s.AsOf.Local()
+	t := message.Local(s.AsOf)
 	return &known{Time: message.ClockSeconds(lang, t), Day: message.Date(lang, t), Height: message.Number(lang, s.Height)}
 }
 
@@ -254,7 +254,7 @@ func (c *counter) showRefused(w http.ResponseWriter, r *http.Request, visit offi
 		if state := c.v.State(); state.Time.IsZero() {
 			data["Never"] = true
 		} else if age := c.v.now().Sub(state.Time); age > time.Minute {
-			data["Since"] = message.Clock(visit.Lang, state.Time.Local())
+			data["Since"] = message.Clock(visit.Lang, message.Local(state.Time))
 			data["Age"] = message.Ago(visit.Lang, age)
 		}
 	}

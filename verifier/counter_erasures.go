@@ -31,7 +31,7 @@ func (c *counter) erasures(w http.ResponseWriter, r *http.Request, visit office.
 	var rows []erasureRow
 	for _, e := range all {
 		row := erasureRow{
-			ID: e.ID, Session: e.Session, Asked: message.Date(visit.Lang, e.AskedAt.Local()), By: message.Date(visit.Lang, e.DecideBy.Local()),
+			ID: e.ID, Session: e.Session, Asked: message.Date(visit.Lang, message.Local(e.AskedAt)), By: message.Date(visit.Lang, message.Local(e.DecideBy)),
 			Late: e.Decision == "" && c.v.now().After(e.DecideBy), Staff: e.Staff,
 		}
 		switch e.Decision {

@@ -139,7 +139,7 @@ const (
 )
 
 func (c *counter) history(w http.ResponseWriter, r *http.Request, visit office.Visit) {
-	now := c.v.now().Local()
+	now := message.Local(c.v.now())
 	midnight := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location())
 	var rows []historyRow
 	counts := map[string]int{}
@@ -155,9 +155,9 @@ func (c *counter) history(w http.ResponseWriter, r *http.Request, visit office.V
 			s := &sessions[i]
 			pill := outcomePill(s, visit.Lang)
 			if len(rows) < historyRows {
-				row := historyRow{Time: strings.TrimSuffix(message.Clock(visit.Lang, s.CreatedAt.Local()), " uur"), Question: c.title(s, visit.Lang), Staff: s.Staff, Pill: pill}
+				row := historyRow{Time: strings.TrimSuffix(message.Clock(visit.Lang, message.Local(s.CreatedAt)), " uur"), Question: c.title(s, visit.Lang), Staff: s.Staff, Pill: pill}
 				if s.CreatedAt.Before(midnight) {
-					row.Day = message.Date(visit.Lang, s.CreatedAt.Local())
+					row.Day = message.Date(visit.Lang, message.Local(s.CreatedAt))
 				}
 				rows = append(rows, row)
 			}

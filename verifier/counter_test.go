@@ -74,7 +74,7 @@ func openCounter(t *testing.T) *counterSite {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &counterSite{T: t, origin: "http://" + l.Addr().String(), now: time.Date(2026, 11, 23, 10, 42, 7, 0, time.Local)}
+	s := &counterSite{T: t, origin: "http://" + l.Addr().String(), now: time.Date(2026, 11, 23, 9, 42, 7, 0, time.UTC)}
 	s.ledger = &counterLedger{state: follow.State{Height: 48213, Time: s.now.Add(-25 * time.Second)}}
 	dir := t.TempDir()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

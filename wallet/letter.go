@@ -83,14 +83,14 @@ func (w *Wallet) Letter(entryID, lang string) (string, error) {
 	default:
 		return "", fmt.Errorf("%w: line %s", ErrNotAsked, entryID)
 	}
-	day := func(t time.Time) string { return message.Date(lang, t.Local()) }
+	day := func(t time.Time) string { return message.Date(lang, message.Local(t)) }
 	party := e.Party
 	if !e.Registered {
 		party += "\n" + letterText(lang, "unregistered")
 	}
 	parts := []string{
 		letterText(lang, "head", "date", day(w.opts.Now()), "subject", letterText(lang, subject)),
-		letterText(lang, e.Kind, "day", day(e.Time), "time", message.Clock(lang, e.Time.Local()), "party", party),
+		letterText(lang, e.Kind, "day", day(e.Time), "time", message.Clock(lang, message.Local(e.Time)), "party", party),
 	}
 	claims := e.Claims
 	if len(e.Labels) == len(claims) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/zegel-id/zegel/pkg/did"
 	"github.com/zegel-id/zegel/pkg/ledger"
+	"github.com/zegel-id/zegel/pkg/message"
 	"github.com/zegel-id/zegel/pkg/sdjwt"
 	"github.com/zegel-id/zegel/pkg/trust"
 )
@@ -52,11 +53,11 @@ func shortID(id []byte) string {
 	return s[:min(len(s), 12)]
 }
 
-// when is a time as people read it, in their own zone.
-func when(unix int64) string { return time.Unix(unix, 0).Local().Format("Mon 2 Jan 2006 15:04") }
+// when is a time as people read it.
+func when(unix int64) string { return message.Local(time.Unix(unix, 0)).Format("Mon 2 Jan 2006 15:04") }
 
 // day is a date as people read it.
-func day(unix int64) string { return time.Unix(unix, 0).UTC().Format("2 Jan 2006") }
+func day(unix int64) string { return message.Local(time.Unix(unix, 0)).Format("2 Jan 2006") }
 
 // iso is a time in an object; empty if there is none.
 func iso(unix int64) string {

@@ -17,14 +17,6 @@ import (
 	"github.com/zegel-id/zegel/pkg/trust"
 )
 
-// amsterdam makes the times of a test the same everywhere.
-func amsterdam(t *testing.T) {
-	t.Helper()
-	was := time.Local
-	time.Local = time.FixedZone("CET", 3600)
-	t.Cleanup(func() { time.Local = was })
-}
-
 const (
 	didA = did.DID("did:zegel:voorbeeld:aaaa")
 	didB = did.DID("did:zegel:voorbeeld:bbbb")
@@ -104,7 +96,6 @@ func TestWhatVotersCompare(t *testing.T) {
 
 // TestStanding: where a proposal stands and what comes next.
 func TestStanding(t *testing.T) {
-	amsterdam(t)
 	voters := []did.DID{didA, didB, didC}
 	for _, c := range []struct {
 		name           string

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zegel-id/zegel/pkg/message"
 	"github.com/zegel-id/zegel/pkg/trust"
 	"github.com/zegel-id/zegel/wallet"
 	"github.com/zegel-id/zegel/wallet/keychain"
@@ -243,7 +244,7 @@ func (s *session) failure(err error) error {
 	case errors.As(err, &locked) && locked.Blocked:
 		f.hint = s.text("hint.blocked")
 	case errors.As(err, &locked) && !locked.Until.IsZero():
-		f.hint = s.text("hint.wait", "time", locked.Until.Local().Format("15:04:05"))
+		f.hint = s.text("hint.wait", "time", message.Local(locked.Until).Format("15:04:05"))
 	case errors.As(err, &locked):
 		f.hint = s.text("hint.tries", "n", locked.Left)
 	case errors.As(err, &clock):

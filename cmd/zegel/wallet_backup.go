@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zegel-id/zegel/pkg/message"
 	"github.com/zegel-id/zegel/wallet"
 	"github.com/zegel-id/zegel/wallet/keychain"
 )
@@ -119,7 +120,7 @@ func (c *walletRestore) Run(ctx context.Context, parent *walletCmd, out *output)
 		return s.failure(err)
 	}
 	cards := b.Cards(s.Lang, time.Now())
-	s.say("restore.what", "date", b.Made.Local().Format("2006-01-02 15:04"), "cards", len(cards), "lines", b.History)
+	s.say("restore.what", "date", message.Local(b.Made).Format("2006-01-02 15:04"), "cards", len(cards), "lines", b.History)
 	if b.Dev && !s.Dev {
 		return &usageError{"this backup is of a development wallet; restore it with --dev"}
 	}

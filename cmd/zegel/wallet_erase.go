@@ -55,12 +55,12 @@ func (c *walletLetter) Run(ctx context.Context, parent *walletCmd, out *output) 
 
 // writeErasure writes an answer with its date.
 func (s *session) writeErasure(w io.Writer, a wallet.ErasureAnswer) {
-	day := message.Date(s.Lang, a.Time.Local())
+	day := message.Date(s.Lang, message.Local(a.Time))
 	if a.Until.IsZero() {
 		fmt.Fprintln(w, s.text("erase."+string(a.Outcome), "day", day))
 		return
 	}
-	fmt.Fprintln(w, s.text("erase."+string(a.Outcome), "day", day, "basis", a.LegalBasis, "until", message.Date(s.Lang, a.Until.Local())))
+	fmt.Fprintln(w, s.text("erase."+string(a.Outcome), "day", day, "basis", a.LegalBasis, "until", message.Date(s.Lang, message.Local(a.Until))))
 }
 
 // erasureFailure puts what only these commands meet into words.

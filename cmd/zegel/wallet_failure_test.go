@@ -44,7 +44,7 @@ func TestWalletFailures(t *testing.T) {
 func TestWalletWords(t *testing.T) {
 	s := (&walletCmd{Lang: "nl"}).session(&output{Stdin: strings.NewReader("")})
 	var out bytes.Buffer
-	day := time.Date(2027, 11, 25, 12, 0, 0, 0, time.Local)
+	day := time.Date(2027, 11, 25, 11, 0, 0, 0, time.UTC)
 	s.writeEntry(&out, wallet.Entry{Time: day, Kind: "failed", Party: "balie.example", Unknown: true, Outcome: "request_expired"})
 	s.writeEntry(&out, wallet.Entry{Time: day, Kind: "shared", Party: "Proefstad", Registered: true, Claims: []string{"a.18"}, Labels: []string{"18 jaar of ouder"}, Outcome: "ok"})
 	s.writeCard(&out, wallet.Card{Name: "Stadspas", Status: "valid", Registered: true, Expires: day, Copies: 2,

@@ -228,7 +228,7 @@ func (s *session) writeCard(w io.Writer, c wallet.Card) {
 	}
 	fmt.Fprintln(w, "  "+s.text("card.issuer", "issuer", issuer))
 	if !c.Expires.IsZero() {
-		fmt.Fprintln(w, "  "+s.text("card.expires", "date", message.Date(s.Lang, c.Expires.Local())))
+		fmt.Fprintln(w, "  "+s.text("card.expires", "date", message.Date(s.Lang, message.Local(c.Expires))))
 	}
 	if c.Reusable {
 		fmt.Fprintln(w, "  "+s.text("card.reusable"))
@@ -301,7 +301,7 @@ func (s *session) writeEntry(w io.Writer, e wallet.Entry) {
 		party += " (" + s.text("card.unregistered") + ")"
 	}
 	fmt.Fprintf(w, "%3s  ", e.ID)
-	fmt.Fprintf(w, "%s %s  %s  %s", message.Date(s.Lang, e.Time.Local()), message.Clock(s.Lang, e.Time.Local()), s.text("kind."+e.Kind), party)
+	fmt.Fprintf(w, "%s %s  %s  %s", message.Date(s.Lang, message.Local(e.Time)), message.Clock(s.Lang, message.Local(e.Time)), s.text("kind."+e.Kind), party)
 	if e.Card != "" {
 		fmt.Fprintf(w, "  %s", e.Card)
 	}

@@ -158,3 +158,30 @@ func TestText(t *testing.T) {
 		}
 	}
 }
+
+// TestLocal: people in the Netherlands read their own time, in summer and in winter, on a machine in any zone.
+func TestLocal(t *testing.T) {
+	was := time.Local
+	t.Cleanup(func() { time.Local = was })
+	for _, machine := range []*time.Location{time.UTC, time.FixedZone("far", 13*3600)} {
+		time.Local = machine
+		for at, want := range map[string]string{
+			"2026-11-25T09:30:00Z": "25 november 2026, 10.30 uur",
+			"2026-07-25T09:30:00Z": "25 juli 2026, 11.30 uur",
+			"2026-12-31T23:30:00Z": "1 januari 2027, 00.30 uur",
+			"2026-03-29T00:59:00Z": "29 maart 2026, 01.59 uur",
+			"2026-03-29T01:00:00Z": "29 maart 2026, 03.00 uur",
+		} {
+			utc, err := time.Parse(time.RFC3339, at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, moment := range []time.Time{utc, utc.In(machine)} {
+				here := Local(moment)
+				if got := Date("nl", here) + ", " + Clock("nl", here); got != want {
+					t.Errorf("%s on a machine in %s: %q, want %q", at, machine, got, want)
+				}
+			}
+		}
+	}
+}

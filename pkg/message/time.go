@@ -4,7 +4,23 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+	_ "time/tzdata" // servers and telephones may hold no zones
 )
+
+// zone is where the people are who read these texts; servers are mostly set to UTC.
+var zone = netherlands()
+
+func netherlands() *time.Location {
+	l, err := time.LoadLocation("Europe/Amsterdam")
+	if err != nil {
+		return time.Local // not with the zones above
+	}
+	return l
+}
+
+// Local returns a time as the clock in the Netherlands shows it, whatever the zone of the machine. What programs read is
+// RFC 3339 and does not need it.
+func Local(t time.Time) time.Time { return t.In(zone) }
 
 var months = [12]text{
 	{"januari", "January"}, {"februari", "February"}, {"maart", "March"}, {"april", "April"},

@@ -236,9 +236,9 @@ func registerPill(lang string, f Freshness, now time.Time) Pill {
 	case age <= time.Minute:
 		return Pill{"ok", "valid", message.Text(lang, "office.register.fresh")}
 	case age <= 10*time.Minute:
-		return Pill{"warn", "clock", message.Text(lang, "office.register.aged", "time", message.Clock(lang, f.Time.Local()))}
+		return Pill{"warn", "clock", message.Text(lang, "office.register.aged", "time", message.Clock(lang, message.Local(f.Time)))}
 	}
-	return Pill{"stop", "offline", message.Text(lang, "office.register.lost", "time", message.Clock(lang, f.Time.Local()))}
+	return Pill{"stop", "offline", message.Text(lang, "office.register.lost", "time", message.Clock(lang, message.Local(f.Time)))}
 }
 
 // Error shows an error page: 400, 403, 404, 409, 429, 500 or 503. An error that is not the caller's goes to the log under an id.

@@ -56,7 +56,7 @@ func StartPage(s Start) http.Handler {
 			f := s.Register()
 			v.Pill = registerPill(v.Lang, f, s.Now())
 			if !f.Time.IsZero() {
-				data["Height"], data["Time"] = message.Number(v.Lang, f.Height), message.ClockSeconds(v.Lang, f.Time.Local())
+				data["Height"], data["Time"] = message.Number(v.Lang, f.Height), message.ClockSeconds(v.Lang, message.Local(f.Time))
 			}
 		}
 		v.Title, v.Data = v.T("start.title"), data

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/zegel-id/zegel/pkg/message"
 	"github.com/zegel-id/zegel/wallet"
 )
 
@@ -92,8 +93,8 @@ func (a *App) line(n int, e wallet.Entry) Line {
 
 // day names the day of a line: today, yesterday, or the date.
 func (a *App) day(t time.Time) string {
-	now := a.deps.Now().Local()
-	y, m, d := t.Local().Date()
+	now := message.Local(a.deps.Now())
+	y, m, d := message.Local(t).Date()
 	for i, key := range []string{"wallet.today", "wallet.yesterday"} {
 		ny, nm, nd := now.AddDate(0, 0, -i).Date()
 		if y == ny && m == nm && d == nd {
