@@ -31,6 +31,9 @@ var (
 
 const wide, high = 1024, 768
 
+// still is how many pictures in a row are the same once nothing moves: a slow machine draws late.
+const still = 3
+
 // failed is the name of the picture of a failure, when the screen may never stand still.
 const failed = "failed"
 
@@ -152,11 +155,16 @@ func (s *screen) picture() (*image.NRGBA, error) {
 func (s *screen) look() *image.NRGBA {
 	s.t.Helper()
 	var last *image.NRGBA
+	same := 0
 	s.until("a picture that stands still", func() bool {
 		img, err := s.picture()
-		same := err == nil && last != nil && bytes.Equal(img.Pix, last.Pix)
+		if err == nil && last != nil && bytes.Equal(img.Pix, last.Pix) {
+			same++
+		} else {
+			same = 0
+		}
 		last = img
-		return same
+		return same == still
 	})
 	s.last = last
 	return last
