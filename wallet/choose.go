@@ -142,7 +142,12 @@ func (d *Disclosure) prepare(ctx context.Context, picks []chosen, c Choice) (map
 	token, undo := map[string][]string{}, map[string][]string{}
 	records := map[string]*cardRecord{}
 	var shown []string
-	e := Entry{Party: d.Verifier, Registered: d.Registered, Purpose: d.Purpose.In(w.opts.Lang), Extra: d.Extra}
+	e := Entry{Party: d.Verifier, Registered: d.Registered, Purpose: d.Purpose.In(w.opts.Lang)}
+	extra := func(kind string, path sdjwt.Path) {
+		if i := d.outside(kind, path); i >= 0 && !slices.Contains(e.Extra, d.Extra[i]) {
+			e.Extra = append(e.Extra, d.Extra[i])
+		}
+	}
 	fail := func(err error) (map[string][]string, map[string][]string, line, error) { return nil, nil, line{}, err }
 	for _, p := range picks {
 		r := records[p.record.ID]
@@ -177,7 +182,11 @@ func (d *Disclosure) prepare(ctx context.Context, picks []chosen, c Choice) (map
 			e.Card += ", "
 		}
 		e.Card += name
+		if len(p.paths) == 0 {
+			extra(r.Type, nil)
+		}
 		for _, path := range p.paths {
+			extra(r.Type, path)
 			e.Claims = append(e.Claims, path.String())
 			e.Labels = append(e.Labels, r.label(path, w.opts.Lang))
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/zegel-id/zegel/pkg/oauth"
 	"github.com/zegel-id/zegel/pkg/openid4vp"
+	"github.com/zegel-id/zegel/pkg/sdjwt"
 	"github.com/zegel-id/zegel/pkg/trust"
 )
 
@@ -73,6 +74,7 @@ type Claim struct {
 	Path  string
 	Label string // name for people
 	Value any
+	Extra bool // outside the registered purpose
 }
 
 // ErrNotAccepted: the verifier received the answer and did not take it. It is [EndpointRefused].
@@ -246,6 +248,17 @@ func (d *Disclosure) label() {
 	}
 }
 
+// outside returns which of Extra a claim of a type of card is; -1: none.
+func (d *Disclosure) outside(kind string, path sdjwt.Path) int {
+	if d.asked.Permission == nil {
+		return -1
+	}
+	return slices.IndexFunc(d.asked.Permission.Extra, func(q trust.Question) bool {
+		asked := q.Path.String()
+		return slices.Contains(q.Types, kind) && (asked == "" || path.String() == asked || strings.HasPrefix(path.String(), asked+"."))
+	})
+}
+
 func (d *Disclosure) answer(query string) Answer {
 	a := Answer{Query: query}
 	for _, c := range d.matches.ByQuery[query] {
@@ -255,7 +268,7 @@ func (d *Disclosure) answer(query string) Answer {
 			Last: r.unused() == 1 && !r.reusable(), Reuse: r.unused() == 0 && !r.reusable(),
 		}
 		for _, p := range c.Disclose {
-			claim := Claim{Path: p.String(), Label: r.label(p, d.w.opts.Lang)}
+			claim := Claim{Path: p.String(), Label: r.label(p, d.w.opts.Lang), Extra: d.outside(r.Type, p) >= 0}
 			if values := p.Select(r.Claims); len(values) == 1 {
 				claim.Value = values[0]
 			} else {

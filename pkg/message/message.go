@@ -14,6 +14,9 @@ import (
 // Languages in use; Dutch comes first.
 var Languages = []string{"nl", "en"}
 
+// WalletLanguages are those a person can choose in the wallet. Frisian has its main texts only; the others are Dutch.
+var WalletLanguages = []string{"nl", "en", "fy"}
+
 // text is one text in each of [Languages].
 type text struct{ nl, en string }
 
@@ -44,6 +47,9 @@ func Text(lang, key string, pairs ...any) string {
 	t, ok := texts[key]
 	if !ok {
 		return key
+	}
+	if f, ok := frisian[key]; ok && lang == "fy" {
+		return Fill(f, pairs...)
 	}
 	return Fill(t.in(lang), pairs...)
 }

@@ -22,7 +22,7 @@ var made = []string{"category.", "preset.", "office.error.title.", "office.error
 	"desk.reason.", "desk.offer.", "office.counter", "office.desk", "office.start", "office.registry",
 	"registry.error.", "registry.grade.", "registry.kind.", "registry.outcome.", "registry.use.", "registry.parameter.", "registry.action.", "registry.fact.",
 	"wallet.status.", "wallet.secret.", "wallet.activity.", "wallet.notice.", "wallet.place.", "wallet.lang.", "wallet.settings.appearance.",
-	"wallet.settings.lock.", "wallet.trouble.", "wallet.card.dead.", "wallet.welcome."}
+	"wallet.settings.lock.", "wallet.trouble.", "wallet.card.dead.", "wallet.erase.", "wallet.welcome."}
 
 // The wallet's screens name their texts without the word wallet, and a problem by what its head and text share.
 var (
@@ -130,6 +130,33 @@ func TestLanguagesAgree(t *testing.T) {
 			if strings.Contains(strings.ToLower(text.nl), word) {
 				t.Errorf("%s says %q to people", key, word)
 			}
+		}
+	}
+}
+
+// What there is in Frisian belongs to a text, and names the same values.
+func TestFrisian(t *testing.T) {
+	for key, fy := range frisian {
+		text, ok := texts[key]
+		if !ok {
+			t.Errorf("%s is no text", key)
+		}
+		want, got := placeholder.FindAllString(text.nl, -1), placeholder.FindAllString(fy, -1)
+		slices.Sort(want)
+		slices.Sort(got)
+		if fy == "" || !slices.Equal(want, got) {
+			t.Errorf("%s: %q has %v, Dutch has %v", key, fy, got, want)
+		}
+		if one, is := strings.CutSuffix(key, ".one"); is && frisian[one+".other"] == "" {
+			t.Errorf("%s has no plural", one)
+		}
+	}
+	if Text("fy", "wallet.stop") != "Stopje" || Text("fy", "wallet.offer.code.title") != Text("nl", "wallet.offer.code.title") {
+		t.Error("Frisian, or Dutch in its place")
+	}
+	for _, lang := range WalletLanguages {
+		if !Has("wallet.lang." + lang) {
+			t.Errorf("%s has no name", lang)
 		}
 	}
 }

@@ -14,19 +14,20 @@ var kinds = map[string]string{
 	"shared": "tick", "refused": "minus", "failed": "warn", "received": "add", "renewed": "refresh", "revoked": "cross", "deleted": "trash", "restored": "refresh",
 }
 
-func (u *UI) kindColour(kind string) fyne.CanvasObject {
-	c := u.ink2
+// kindDisc is the shape of a line on a soft disc.
+func (u *UI) kindDisc(kind string) fyne.CanvasObject {
+	c, soft := u.quiet, u.quietSoft
 	switch kind {
 	case "shared":
-		c = u.accent
+		c, soft = u.accent, u.accentSoft
 	case "failed":
-		c = u.warn
+		c, soft = u.warn, u.warnSoft
 	case "revoked":
-		c = u.stop
+		c, soft = u.stop, u.stopSoft
 	case "received":
-		c = u.ok
+		c, soft = u.ok, u.okSoft
 	}
-	return icon(kinds[kind], 24, c)
+	return sized(40, 40, over(block(soft, 20), container.NewCenter(icon(kinds[kind], 22, c))))
 }
 
 func (u *UI) activity(s *vm.Activity) fyne.CanvasObject {
@@ -64,15 +65,22 @@ func (u *UI) activity(s *vm.Activity) fyne.CanvasObject {
 	} else {
 		parts = append(parts, u.withIcon(u.text("activity.learned"), "building", s.Learned))
 	}
-	return container.New(&top{}, head, u.scrolled("activity", pad(8, e, 24, e, widest(640, col(20, parts...)))))
+	return container.New(&top{}, head, u.scrolled("activity", pad(8, e, 24, e, u.measured(col(20, parts...)))))
 }
 
 // maxLines is how much of the history is drawn.
 const maxLines = 200
 
 func (u *UI) line2(l vm.Line, do func()) fyne.CanvasObject {
-	lines := col(0, u.write(strong, u.ink, l.Party), u.write(small, u.ink2, l.What))
-	inner := over(sized(0, 72*u.scale, air(0)), pad(8, 16, 8, 16, beside(14, 1, u.kindColour(l.Kind), lines, u.line(small, u.ink2, l.Time))))
+	party := u.paragraph(&words{text: l.Party, style: u.scaled(strong), colour: u.ink, most: 2})
+	lines := []fyne.CanvasObject{party, u.write(small, u.ink2, l.What)}
+	parts := []fyne.CanvasObject{u.kindDisc(l.Kind), col(0, lines...)}
+	if u.tight() {
+		parts[1] = col(0, append(lines, u.write(small, u.ink2, l.Time))...)
+	} else {
+		parts = append(parts, u.line(small, u.ink2, l.Time))
+	}
+	inner := over(sized(0, 72*u.scale, air(0)), pad(10, 16, 10, 16, beside(14, 1, parts...)))
 	return u.tap(l.Party+", "+l.What+", "+l.Time, radius, inner, do)
 }
 
@@ -111,7 +119,7 @@ func (w *wrap) heightFor(objects []fyne.CanvasObject, width float32) float32 {
 
 func (u *UI) event(s *vm.Event) fyne.CanvasObject {
 	parts := []fyne.CanvasObject{
-		beside(12, 1, u.kindColour(s.Kind), col(0, u.write(strong, u.ink, s.What), u.write(small, u.ink2, s.When()))),
+		beside(12, 1, u.kindDisc(s.Kind), col(0, u.write(strong, u.ink, s.What), u.write(small, u.ink2, s.When()))),
 	}
 	if s.Registered() {
 		parts = append(parts, u.proven(u.text("offer.registered")))
@@ -128,14 +136,62 @@ func (u *UI) event(s *vm.Event) fyne.CanvasObject {
 	if beyond := s.Beyond(); len(beyond) > 0 {
 		parts = append(parts, u.note("revoked", u.text("event.extra"), strings.Join(beyond, ", ")))
 	}
+	parts = append(parts, u.answers(s)...)
+	if s.Problem != nil {
+		parts = append(parts, u.note("warn", s.Problem.Head, s.Problem.Text))
+	}
+	var why []fyne.CanvasObject
 	if s.Why() != "" {
-		parts = append(parts, u.detailRow(u.text("share.why"), s.Why()))
+		why = append(why, padAll(16, u.detailRow(u.text("share.why"), s.Why())))
 	}
 	if s.Card() != "" {
-		parts = append(parts, u.detailRow(u.text("event.card"), s.Card()))
+		why = append(why, padAll(16, u.detailRow(u.text("event.card"), s.Card())))
 	}
-	parts = append(parts, u.withIcon(u.text("event.copy"), "copy", func() { u.platform.Copy(s.Receipt()) }))
+	if len(why) > 0 {
+		parts = append(parts, u.rows(why...))
+	}
+	parts = append(parts, col(8, u.write(smallB, u.ink2, u.text("event.do")), u.rows(u.eventActions(s)...)))
 	return u.page(s, col(20, parts...))
+}
+
+// eventActions is what can be done about something that was shared.
+func (u *UI) eventActions(s *vm.Event) []fyne.CanvasObject {
+	var rows []fyne.CanvasObject
+	if s.CanErase() {
+		ask := entry{drawing: "trash", name: u.text("event.erase"), detail: u.text("event.erase.what"), opens: true}
+		if s.Busy {
+			rows = append(rows, u.row(entry{drawing: "clock", name: u.text("busy")}, nil))
+		} else {
+			rows = append(rows, u.row(ask, s.AskErase))
+		}
+	}
+	if s.CanWrite() {
+		rows = append(rows, u.row(entry{drawing: "mail", name: u.text("event.letter"), detail: u.text("event.letter.what")}, func() {
+			if text := s.Letter(); text != "" {
+				u.platform.Copy(text)
+			}
+		}))
+	}
+	return append(rows,
+		u.row(entry{drawing: "copy", name: u.text("event.copy"), detail: u.text("event.copy.what")}, func() { u.platform.Copy(s.Receipt()) }))
+}
+
+// answers is what the other party said about deleting.
+func (u *UI) answers(s *vm.Event) (notes []fyne.CanvasObject) {
+	for _, a := range s.Answers() {
+		kind, text := "warn", a.When
+		if a.Good {
+			kind = "valid"
+		}
+		if a.Until != "" {
+			text += "\n" + u.text("erase.until", "date", a.Until)
+		}
+		if a.Basis != "" {
+			text += "\n" + a.Basis
+		}
+		notes = append(notes, u.note(kind, a.Head, text))
+	}
+	return notes
 }
 
 func (u *UI) learned(s *vm.Learned) fyne.CanvasObject {
@@ -169,5 +225,5 @@ func (u *UI) notices(s *vm.Notices) fyne.CanvasObject {
 	if len(s.Items) == 0 && s.Problem == nil {
 		parts = append(parts, air(24), container.NewCenter(icon("tick", 56, u.ok)), u.centred(body, u.ink2, u.text("notices.none")))
 	}
-	return container.New(&top{}, u.heading(s.Title(), ""), u.scrolled("notices", pad(8, e, 24, e, widest(640, col(12, parts...)))))
+	return container.New(&top{}, u.heading(s.Title(), ""), u.scrolled("notices", pad(8, e, 24, e, u.measured(col(12, parts...)))))
 }

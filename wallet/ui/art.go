@@ -8,6 +8,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
 )
 
 // face is the colouring of a card: a gradient from the top left, and rings as on a banknote.
@@ -47,7 +48,7 @@ func faceFor(c color.NRGBA) face {
 }
 
 // ringTint is how much white the rings add to the face where they are strongest.
-const ringTint = .17
+const ringTint = .19
 
 // brightest is the lightest pixel that a face can have.
 func brightest(f face) color.NRGBA { return mix(f.to, color.NRGBA{0xff, 0xff, 0xff, 0xff}, ringTint) }
@@ -146,6 +147,31 @@ func faceImage(k artKey) image.Image {
 	})
 }
 
+type rosetteKey struct {
+	c    color.NRGBA
+	w, h int
+}
+
+// rosette is a drawing in the middle of the rings that are on every card: the mark of the wallet.
+func (l *look) rosette(drawing string, side float32) fyne.CanvasObject {
+	c := alpha(l.ink2, 38)
+	back := canvas.NewRaster(func(w, h int) image.Image {
+		return cached(rosetteKey{c, w, h}, func() image.Image {
+			img := image.NewNRGBA(image.Rect(0, 0, w, h))
+			unit := float64(min(w, h)) / 186
+			for y := range h {
+				for x := range w {
+					dot := c
+					dot.A = uint8(float64(c.A) * rings((float64(x)+.5-float64(w)/2)/unit, (float64(y)+.5-float64(h)/2)/unit, unit))
+					img.SetNRGBA(x, y, dot)
+				}
+			}
+			return img
+		})
+	})
+	return container.NewCenter(sized(side, side, over(back, container.NewCenter(icon(drawing, side*.44, l.accent)))))
+}
+
 // rings is how strongly the lines of the rosette cover a point: sines around a circle, each shifted in phase. A line
 // covers by its distance divided by its slope.
 func rings(x, y, unit float64) float64 {
@@ -157,7 +183,7 @@ func rings(x, y, unit float64) float64 {
 	for _, band := range []struct {
 		mean, swing, waves float64
 		lines              int
-	}{{21, 10, 12, 6}, {46, 19, 18, 8}, {75, 14, 24, 6}} {
+	}{{21, 10, 12, 5}, {46, 19, 18, 6}, {75, 14, 24, 5}} {
 		if math.Abs(r-band.mean) > band.swing+1 {
 			continue
 		}
@@ -165,7 +191,7 @@ func rings(x, y, unit float64) float64 {
 			phase := band.waves*a + 2*math.Pi*float64(i)/float64(band.lines)
 			d := math.Abs(r - band.mean - band.swing*math.Sin(phase))
 			slope := math.Hypot(1, band.swing*band.waves*math.Cos(phase)/r)
-			cover = max(cover, min(1, max(0, .5+(.42-d/slope)*unit)))
+			cover = max(cover, min(1, max(0, .5+(.34-d/slope)*unit)))
 		}
 	}
 	return cover

@@ -17,17 +17,38 @@ type cardFace struct {
 
 // card draws the front.
 func (l *look) card(c cardFace, height float32, do func()) fyne.CanvasObject {
+	high := l.cardHigh(height)
 	ink, soft := color.Color(color.White), color.Color(color.NRGBA{0xff, 0xff, 0xff, 0xe6})
 	var back fyne.CanvasObject
 	if c.dead {
 		ink, soft = l.ink, l.ink2
-		back = over(l.paper(radius, height*l.scale), outline(color.Transparent, l.lineStrong, 1, radius))
+		back = over(l.paper(radius, high), outline(color.Transparent, l.lineStrong, 1, radius))
 	} else {
-		back = over(l.cardShadow(), art(c.face, radius, height*l.scale))
+		back = over(l.cardShadow(), art(c.face, radius, high))
 	}
-	head := atTop(12, 0, col(2, l.write(heading, ink, c.title), l.line(small, soft, c.issuer)), l.pill(c.kind, c.word, !c.dead))
-	content := pad(20, 16, 20, 20, col(0, head, push(), l.line(smallB, ink, c.line)))
-	return l.tap(c.title+", "+c.word, radius, sized(0, height*l.scale, over(back, content)), do)
+	lines := 2
+	if height < cardHeight {
+		lines = 1
+	}
+	names := col(2, l.paragraph(&words{text: c.title, style: l.scaled(heading), colour: ink, most: lines}), l.line(small, soft, c.issuer))
+	pill := l.pill(c.kind, c.word, !c.dead)
+	content := pad(20, 16, 20, 20, col(0, atTop(12, 0, names, pill), push(), l.line(smallB, ink, c.line)))
+	if l.tight() {
+		content = pad(16, 16, 16, 16, col(0, names, push(), beside(0, -2, pill), air(8), l.line(smallB, ink, c.line)))
+	}
+	front := sized(0, high, over(back, content))
+	if do == nil {
+		return front // a picture: nothing to reach with the keyboard
+	}
+	return l.tap(c.title+", "+c.word, radius, front, do)
+}
+
+// cardHigh is the height of a card at the size of text that was chosen.
+func (l *look) cardHigh(height float32) float32 {
+	if l.tight() {
+		return (height + 24) * l.scale
+	}
+	return height * l.scale
 }
 
 func (l *look) cardShadow() fyne.CanvasObject {

@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"strings"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 
@@ -27,28 +29,35 @@ const searchFrom = 6
 
 func (u *UI) cards(s *vm.Cards) fyne.CanvasObject {
 	e := u.edge()
-	head := []fyne.CanvasObject{u.heading(s.Title(), s.Summary(), u.glyph(u.text("cards.add"), "plus", s.Add))}
+	var end []fyne.CanvasObject
+	search := func() fyne.CanvasObject {
+		box, _ := u.field(fieldOptions{name: u.text("cards.search"), hint: u.text("cards.search"), value: s.Query, changed: s.Search, hideName: true})
+		return box
+	}
+	if u.wide && s.All >= searchFrom && u.size.Width > 900 {
+		end = append(end, sized(232, 0, search()))
+	}
+	head := []fyne.CanvasObject{u.heading(s.Title(), s.Summary(), append(end, u.glyph(u.text("cards.add"), "plus", s.Add))...)}
 	if s.Problem != nil {
 		head = append(head, pad(0, e, 12, e, u.note("warn", s.Problem.Head, s.Problem.Text)))
 	}
 	if s.All == 0 {
 		empty := pad(24, e, 24, e, col(20, container.NewCenter(icon("card", 64, u.lineStrong)), u.centred(body, u.ink2, u.text("cards.empty")),
 			u.primary(u.text("cards.add"), s.Add)))
-		return container.New(&top{}, col(0, head...), widest(480, empty))
+		return container.New(&top{}, col(0, head...), leftmost(480, empty))
 	}
-	if s.All >= searchFrom {
-		box, _ := u.field(fieldOptions{name: u.text("cards.search"), hint: u.text("cards.search"), value: s.Query, changed: s.Search, hideName: true})
-		head = append(head, pad(0, e, 12, e, widest(560, box)))
+	if s.All >= searchFrom && len(end) == 0 {
+		head = append(head, pad(0, e, 12, e, search()))
 	}
 	if len(s.Items) == 0 {
 		return container.New(&top{}, col(0, head...), pad(24, e, 24, e, u.centred(body, u.ink2, u.text("cards.notfound"))))
 	}
-	height, under := cardHeight*u.scale, u.under
+	height, under := u.cardHigh(cardHeight), u.under
 	list := newLazy(len(s.Items), height, gapCards, func(width float32) (int, float32) {
 		if !u.wide {
 			return 1, width
 		}
-		n := max(1, int((width+gapCards)/(364+gapCards)))
+		n := max(1, int((width+gapCards)/(340+gapCards)))
 		return n, min(cardWidest, (width-float32(n-1)*gapCards)/float32(n))
 	}, func(i int) fyne.CanvasObject {
 		item := s.Items[i]
@@ -66,9 +75,15 @@ func (u *UI) detail(s *vm.Card) fyne.CanvasObject {
 	if s.ID == "" {
 		return u.page(s, u.note("unknown", s.Problem.Head, s.Problem.Text))
 	}
-	parts := []fyne.CanvasObject{widest(cardWidest, u.card(u.face(s.Item), 120, nil))}
+	parts := []fyne.CanvasObject{leftmost(cardWidest, u.card(u.face(s.Item), 120, nil))}
+	if s.Checked != "" {
+		parts = []fyne.CanvasObject{col(12, parts[0], beside(8, 1, icon("refresh", 18, u.ink2), u.write(small, u.ink2, s.Checked)))}
+	}
 	if s.Problem != nil {
 		parts = append(parts, u.note("warn", s.Problem.Head, s.Problem.Text))
+	}
+	if s.Renewed {
+		parts = append(parts, u.note("valid", u.text("card.renewed"), ""))
 	}
 	switch s.Kind {
 	case "revoked", "expired":
@@ -80,22 +95,36 @@ func (u *UI) detail(s *vm.Card) fyne.CanvasObject {
 		parts = append(parts, u.copies(s))
 	}
 	parts = append(parts, u.values(s.Values, s.Show), u.issuer(s.Issuer, s.Registered))
-	if s.Checked != "" {
-		parts = append(parts, u.centred(small, u.ink2, s.Checked))
-	}
 	if s.Deleting {
 		parts = []fyne.CanvasObject{parts[0], u.note("revoked", u.text("card.delete.title", "card", s.Name), u.text("card.delete.text"))}
-		return u.page(s, col(20, parts...), beside(12, -1, u.secondary(u.text("card.delete.keep"), s.Keep), u.danger(u.text("card.delete"), s.Delete)))
+		return u.page(s, col(20, parts...), u.pair(u.secondary(u.text("card.delete.keep"), s.Keep), u.danger(u.text("card.delete"), s.Delete)))
+	}
+	if len(s.Changes) > 0 {
+		return u.page(s, col(20, append(parts[:1:1], u.changes(s.Changes)...)...),
+			u.pair(u.secondary(u.text("offer.no"), s.KeepOld), u.secondary(u.text("card.renew.yes"), s.TakeNew)))
 	}
 	if s.Busy {
 		parts = append(parts, u.centred(body, u.ink2, u.text("busy")))
 	} else {
+		if s.Renewable {
+			parts = append(parts, u.withIcon(u.text("card.renew"), "add", s.Renew))
+		}
 		if !s.Dead {
 			parts = append(parts, u.withIcon(u.text("card.update"), "refresh", s.Update))
 		}
 		parts = append(parts, u.redLink(u.text("card.delete"), s.AskDelete))
 	}
 	return u.page(s, col(20, parts...))
+}
+
+// changes shows what new copies say otherwise.
+func (u *UI) changes(all []vm.Change) []fyne.CanvasObject {
+	var rows []fyne.CanvasObject
+	for _, c := range all {
+		rows = append(rows, pad(10, 16, 10, 16, col(0, u.write(small, u.ink2, c.Label), u.write(strong, u.ink, c.New),
+			u.write(small, u.ink2, u.text("card.renew.was", "value", c.Old)))))
+	}
+	return []fyne.CanvasObject{u.write(title, u.ink, u.text("offer.preview.title")), u.write(body, u.ink2, u.text("card.renew.changed")), u.rows(rows...)}
 }
 
 func (u *UI) redLink(name string, do func()) *tap {
@@ -162,7 +191,7 @@ func (u *UI) initials(name string) fyne.CanvasObject {
 	word := true
 	for _, r := range name {
 		if word && r != ' ' && len(short) < 2 {
-			short += string(r)
+			short += strings.ToUpper(string(r))
 		}
 		word = r == ' '
 	}

@@ -65,7 +65,7 @@ func (u *UI) tabs() fyne.CanvasObject {
 		}
 		all = append(all, u.tap(name, radius, u.tabCell(sized(64, 32, drawing), name, word, st), func() { u.app.Go(place) }))
 	}
-	bar := pad(8, 4, 8, 4, beside(0, -1, all...))
+	bar := pad(8, 0, 8, 0, beside(0, -1, all...))
 	return over(canvas.NewRectangle(u.surface), container.New(&column{}, u.hairline(), sized(0, 84, bar)))
 }
 
@@ -133,8 +133,10 @@ func (u *UI) page(s vm.Screen, content fyne.CanvasObject, foot ...fyne.CanvasObj
 	} else {
 		head = append(head, air(24))
 	}
-	head = append(head, pad(0, e, 8, e, u.write(display, u.ink, s.Title())))
-	body := u.scrolled("page", pad(8, e, 24, e, content))
+	if _, card := s.(*vm.Card); !card {
+		head = append(head, pad(0, e, 8, e, u.write(display, u.ink, s.Title()))) // a card says its own name
+	}
+	body := u.scrolled("page", pad(8, e, 24, e, u.measured(content)))
 	if len(foot) == 0 {
 		return container.New(&top{}, col(0, head...), body)
 	}
@@ -144,8 +146,11 @@ func (u *UI) page(s vm.Screen, content fyne.CanvasObject, foot ...fyne.CanvasObj
 // foot is where the buttons are.
 func (u *UI) foot(buttons ...fyne.CanvasObject) fyne.CanvasObject {
 	e := u.edge()
-	return col(0, u.hairline(), pad(16, e, 24, e, col(12, buttons...)))
+	return col(0, u.hairline(), pad(16, e, 24, e, u.measured(col(12, buttons...))))
 }
+
+// measured keeps lines short enough to read in a wide window, and begins them where the heading begins.
+func (u *UI) measured(o fyne.CanvasObject) fyne.CanvasObject { return leftmost(640, o) }
 
 // top puts a head above and a foot under an object that takes the room between.
 type top struct{}
@@ -176,11 +181,10 @@ func (u *UI) overCards(sheet fyne.CanvasObject) fyne.CanvasObject {
 		under = u.framed(u.place(c))
 		u.under = false
 	}
-	blur := canvas.NewBlur(8)
-	layers := []fyne.CanvasObject{under, blur, canvas.NewRectangle(u.scrim)}
+	layers := []fyne.CanvasObject{under, canvas.NewBlur(8), canvas.NewRectangle(u.scrim)}
 	if u.wide {
 		back := block(u.surface, radiusSheet)
-		layers = append(layers, container.New(&panel{widest: 832}, over(back, sheet)))
+		layers = append(layers, container.New(&panel{widest: panelWidth(sheet)}, over(back, sheet)))
 	} else {
 		back := block(u.surface, radiusSheet)
 		layers = append(layers, container.New(&rising{}, over(container.New(&below{}, back), sheet)))
@@ -212,6 +216,16 @@ func (below) Layout(o []fyne.CanvasObject, size fyne.Size) {
 
 // MinSize implements [fyne.Layout].
 func (below) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.Size{} }
+
+// panelWidth is how wide a sheet is in a wide window: with two parts side by side more than with one.
+func panelWidth(sheet fyne.CanvasObject) float32 {
+	if c, ok := sheet.(*fyne.Container); ok {
+		if _, two := c.Layout.(*halves); two {
+			return 832
+		}
+	}
+	return 560
+}
 
 // panel is a sheet in the middle of a wide window.
 type panel struct{ widest float32 }

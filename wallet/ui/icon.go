@@ -67,7 +67,7 @@ var icons = map[string]string{
 	"question":  "F 12 1 23 12 12 23 1 12 Z W A 12 9.6 2.7 180 400 M 13.9 11.5 L 12 13.6 D 12 16.9 1.3",
 	"add":       "D 12 12 10 W M 12 7.2 L 12 16.8 M 7.2 12 L 16.8 12",
 	"seal":      "S 12 12 9.6 12 W M 7.4 12.2 L 10.6 15.4 L 16.6 8.8",
-	"sealplain": "S 12 12 10.4 16 W O 12 12 6.6 W",
+	"sealplain": "S 12 12 10.4 16 W M 8.8 8.6 L 15.2 8.6 L 8.8 15.4 L 15.2 15.4",
 }
 
 const stroke = 2

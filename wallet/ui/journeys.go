@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 
 	"github.com/zegel-id/zegel/wallet/vm"
@@ -48,8 +49,12 @@ func (s *scroll) whole(width float32) float32 {
 
 // ending is the end of a journey: a large shape, what happened, and one button.
 func (u *UI) ending(kind, head string, lines []fyne.CanvasObject, buttons ...fyne.CanvasObject) fyne.CanvasObject {
-	c, _ := statuses[kind].colour(u.palette)
-	parts := append([]fyne.CanvasObject{air(8), container.NewCenter(icon(statuses[kind].drawing, 72, c)), u.centred(title, u.ink, head)}, lines...)
+	c, _ := statusOf(kind).colour(u.palette)
+	mark := fyne.CanvasObject(container.NewCenter(icon(statusOf(kind).drawing, 72, c)))
+	if kind == "valid" {
+		mark = u.rosette("seal", u.markSide())
+	}
+	parts := append([]fyne.CanvasObject{air(8), mark, u.centred(title, u.ink, head)}, lines...)
 	return u.sheet(col(16, parts...), nil, buttons...)
 }
 
@@ -84,14 +89,14 @@ func (u *UI) share(s *vm.Share) fyne.CanvasObject {
 	case vm.ShareUnknown:
 		parts := []fyne.CanvasObject{u.write(title, u.ink, s.Title()), u.asker(u.text("share.from"), s.Verifier, false, "", u.text("share.unknown.head")),
 			u.note("unknown", u.text("share.unknown.head"), u.text("share.unknown.text"))}
-		return u.sheet(col(20, parts...), nil, u.primary(u.text("stop"), s.Stop), u.link(u.text("share.unknown.go"), s.GoOn))
+		return u.sheet(col(20, parts...), nil, u.primary(u.text("stop"), s.Stop), u.deliberate(u.link(u.text("share.unknown.go"), s.GoOn)))
 	case vm.ShareExtra:
 		parts := []fyne.CanvasObject{u.write(title, u.ink, u.text("share.extra.sure")),
 			u.note("revoked", u.text("share.extra.head", "verifier", s.Verifier), u.text("share.extra.sure.text"))}
-		return u.sheet(col(20, parts...), nil, u.primary(u.text("stop"), s.Stop), u.redLink(u.text("share.extra.go"), s.Agree))
+		return u.sheet(col(20, parts...), nil, u.primary(u.text("stop"), s.Stop), u.deliberate(u.redLink(u.text("share.extra.go"), s.Agree)))
 	case vm.ShareReuse:
 		parts := []fyne.CanvasObject{u.write(title, u.ink, u.text("share.reuse.title")), u.write(body, u.ink, u.text("share.reuse.text"))}
-		return u.sheet(col(20, parts...), nil, u.primary(u.text("stop"), s.Stop), u.link(u.text("share.reuse.go"), s.Agree))
+		return u.sheet(col(20, parts...), nil, u.primary(u.text("stop"), s.Stop), u.deliberate(u.link(u.text("share.reuse.go"), s.Agree)))
 	}
 	return u.consent(s)
 }
@@ -102,11 +107,18 @@ func (u *UI) consent(s *vm.Share) fyne.CanvasObject {
 	what := []fyne.CanvasObject{}
 	beyond := len(s.Extra) > 0
 	if beyond {
-		what = append(what, u.note("revoked", s.Title(), u.text("share.extra.text", "facts", strings.Join(s.Extra, ", "))))
+		what = append(what, u.note("warn", s.Title(), u.text("share.extra.text", "facts", strings.Join(s.Extra, ", "))))
 	}
-	what = append(what, u.write(smallB, u.ink, s.Summary()))
-	for _, f := range s.Facts {
-		what = append(what, u.fact(f))
+	if s.Smaller != nil {
+		what = append(what, u.write(smallB, u.ink, u.text("share.smaller.head")))
+		for _, f := range s.Smaller.Facts {
+			what = append(what, u.fact(f))
+		}
+	} else {
+		what = append(what, u.write(smallB, u.ink, s.Summary()))
+		for _, f := range s.Facts {
+			what = append(what, u.fact(f))
+		}
 	}
 	for i, c := range s.Choices {
 		what = append(what, u.choices(s, i, c)...)
@@ -125,33 +137,66 @@ func (u *UI) consent(s *vm.Share) fyne.CanvasObject {
 		why = append(why, u.detailRow(u.text("share.keeping"), s.Keep))
 	}
 
-	yes := u.primary(u.text("share.share"), s.Agree)
-	yes.noReturn = true
+	yes := u.deliberate(u.primary(u.text("share.share"), s.Agree))
 	if !s.Read {
 		yes = u.primary(u.text("more"), u.further)
 	}
-	buttons := beside(12, -1, u.secondary(u.text("stop"), s.Stop), yes)
+	var buttons fyne.CanvasObject = u.pair(u.secondary(u.text("stop"), s.Stop), yes)
 	if beyond {
-		yes = u.link(u.text("share.extra.go"), s.Agree)
+		anyway := u.deliberate(u.link(u.text("share.extra.go"), s.Agree))
 		if !s.Read {
-			yes = u.link(u.text("more"), u.further)
+			anyway = u.link(u.text("more"), u.further)
 		}
-		yes.noReturn = true
-		buttons = col(8, u.primary(u.text("stop"), s.Stop), yes)
+		buttons = col(8, u.primary(u.text("stop"), s.Stop), anyway)
+		if s.Smaller != nil {
+			buttons = col(8, u.deliberate(u.primary(u.text("share.smaller.go"), s.AgreeSmaller)), u.secondary(u.text("stop"), s.Stop), anyway)
+		}
 	}
 	pin := u.text("share.pin")
 	if !u.app.HasPIN() {
 		pin = u.text("share.passphrase")
 	}
-	after := container.NewCenter(beside(8, -2, icon("lock", 18, u.ink2), u.line(small, u.ink2, pin)))
+	words := u.paragraph(&words{text: pin, style: u.scaled(small), colour: u.ink2})
+	after := container.New(&labelled{8}, icon("lock", 18, u.ink2), words)
 	if u.wide {
-		left := col(20, append([]fyne.CanvasObject{who}, why...)...)
-		right := col(12, what...)
-		return u.sheet(atTop(32, -1, left, right), s.Seen, buttons, after)
+		// Who and why at the left on darker paper, what at the right with the buttons under it.
+		back := canvas.NewRectangle(u.sunk)
+		back.TopLeftCornerRadius, back.BottomLeftCornerRadius = radiusSheet, radiusSheet
+		left := over(back, u.scrolled("who", pad(32, 24, 24, 32, col(20, append([]fyne.CanvasObject{who}, why...)...))))
+		right := u.sheet(col(12, what...), s.Seen, buttons, after)
+		return container.New(&halves{left: 320}, left, right)
 	}
 	parts := append([]fyne.CanvasObject{who, air(4)}, what...)
 	parts = append(append(parts, air(4)), why...)
+	if u.size.Height < 700 && u.tight() {
+		return u.sheet(col(12, append(parts, after)...), s.Seen, buttons) // the room is for what is asked
+	}
 	return u.sheet(col(12, parts...), s.Seen, buttons, after)
+}
+
+// deliberate makes a button that Enter does not press: what cannot be taken back is chosen with Space or a tap.
+func (u *UI) deliberate(t *tap) *tap {
+	t.noReturn = true
+	return t
+}
+
+// halves is a sheet of two parts, as high as the higher one.
+type halves struct{ left float32 }
+
+// Layout implements [fyne.Layout].
+func (h *halves) Layout(o []fyne.CanvasObject, size fyne.Size) {
+	o[0].Move(fyne.Position{})
+	o[0].Resize(fyne.NewSize(h.left, size.Height))
+	o[1].Move(fyne.NewPos(h.left, 0))
+	o[1].Resize(fyne.NewSize(size.Width-h.left, size.Height))
+}
+
+// MinSize implements [fyne.Layout].
+func (h *halves) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(32, 32) }
+
+func (h *halves) heightFor(o []fyne.CanvasObject, width float32) float32 {
+	left := o[0].(*fyne.Container).Objects[1].(*scroll).whole(h.left)
+	return max(left, heightFor(o[1], width-h.left), 420)
 }
 
 // further scrolls a sheet on.
@@ -187,13 +232,16 @@ func (u *UI) notShared(names []string) fyne.CanvasObject {
 }
 
 func (u *UI) detailRow(name, value string) fyne.CanvasObject {
+	if u.wide || u.tight() {
+		return col(2, u.write(smallB, u.ink2, name), u.write(body, u.ink, value))
+	}
 	return container.New(&row{wide: 1, gap: 16, top: true}, sized(88*u.scale, 0, u.write(smallB, u.ink2, name)), u.write(body, u.ink, value))
 }
 
 func (u *UI) choices(s *vm.Share, i int, c vm.Choice) []fyne.CanvasObject {
 	var out []fyne.CanvasObject
 	if c.Optional {
-		out = append(out, u.rows(u.row(entry{name: u.text("share.optional"), detail: s.OptionalWords(i), end: u.toggle(c.On)}, func() { s.Turn(i) })))
+		out = append(out, u.rows(u.row(entry{name: u.text("share.optional"), detail: c.Words, end: u.toggle(c.On)}, func() { s.Turn(i) })))
 	}
 	if c.Optional && !c.On {
 		return out
@@ -273,18 +321,18 @@ func (u *UI) offer(s *vm.Offer) fyne.CanvasObject {
 		}
 		box, get := u.field(fieldOptions{name: u.text("offer.code.title"), submitted: enter})
 		parts = append(parts, box)
-		return u.sheet(col(16, parts...), nil, beside(12, -1, u.secondary(u.text("stop"), s.Decline), u.primary(u.text("offer.collect"), func() { enter(get()) })))
+		return u.sheet(col(16, parts...), nil, u.pair(u.secondary(u.text("stop"), s.Decline), u.primary(u.text("offer.collect"), func() { enter(get()) })))
 	case vm.OfferPreview:
 		parts := []fyne.CanvasObject{u.write(title, u.ink, s.Title()), who}
 		for _, c := range s.Cards {
 			parts = append(parts, widest(cardWidest, u.card(u.face(c.Item), 120, nil)), u.values(c.Values, nil))
 		}
-		return u.sheet(col(16, parts...), nil, beside(12, -1, u.secondary(u.text("offer.no"), s.Decline), u.secondary(u.text("offer.yes"), s.Accept)))
+		return u.sheet(col(16, parts...), nil, u.pair(u.secondary(u.text("offer.no"), s.Decline), u.secondary(u.text("offer.yes"), s.Accept)))
 	}
 	var types []fyne.CanvasObject
 	for _, t := range s.Types {
 		types = append(types, u.row(entry{drawing: "card", name: t}, nil))
 	}
 	parts := []fyne.CanvasObject{u.write(title, u.ink, s.Title()), who, u.rows(types...)}
-	return u.sheet(col(20, parts...), nil, beside(12, -1, u.secondary(u.text("stop"), s.Decline), u.primary(u.text("offer.collect"), s.Collect)))
+	return u.sheet(col(20, parts...), nil, u.pair(u.secondary(u.text("stop"), s.Decline), u.primary(u.text("offer.collect"), s.Collect)))
 }

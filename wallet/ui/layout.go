@@ -267,7 +267,9 @@ func sized(w, h float32, o fyne.CanvasObject) *fyne.Container {
 func sizedHeight(h float32, o fyne.CanvasObject) *fyne.Container { return sized(0, h, o) }
 
 // widest keeps an object at most this wide, in the middle.
-func widest(w float32, o fyne.CanvasObject) *fyne.Container { return container.New(&narrow{w}, o) }
+func widest(w float32, o fyne.CanvasObject) *fyne.Container {
+	return container.New(&narrow{most: w}, o)
+}
 
 // Layout implements [fyne.Layout].
 func (f *frame) Layout(objects []fyne.CanvasObject, size fyne.Size) {
@@ -310,13 +312,25 @@ func (f *frame) heightFor(objects []fyne.CanvasObject, width float32) float32 {
 	return stack{}.heightFor(objects, width)
 }
 
-type narrow struct{ most float32 }
+// leftmost keeps an object at most this wide, at the left, where the heading begins.
+func leftmost(w float32, o fyne.CanvasObject) *fyne.Container {
+	return container.New(&narrow{most: w, left: true}, o)
+}
+
+type narrow struct {
+	most float32
+	left bool
+}
 
 // Layout implements [fyne.Layout].
 func (n *narrow) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	w := min(n.most, size.Width)
 	for _, o := range objects {
-		o.Move(fyne.NewPos((size.Width-w)/2, 0))
+		x := (size.Width - w) / 2
+		if n.left {
+			x = 0
+		}
+		o.Move(fyne.NewPos(x, 0))
 		o.Resize(fyne.NewSize(w, size.Height))
 	}
 }
@@ -330,4 +344,32 @@ func (n *narrow) MinSize(objects []fyne.CanvasObject) fyne.Size {
 
 func (n *narrow) heightFor(objects []fyne.CanvasObject, width float32) float32 {
 	return stack{}.heightFor(objects, min(n.most, width))
+}
+
+// labelled is a drawing with words after it: together in the middle if they fit on a line, else the words wrap.
+type labelled struct{ gap float32 }
+
+func (b *labelled) widths(o []fyne.CanvasObject, width float32) (before, text float32) {
+	d := o[0].MinSize().Width + b.gap
+	w := o[1].(*fyne.Container).Layout.(*words).whole()
+	return d, min(w, max(0, width-d))
+}
+
+// Layout implements [fyne.Layout].
+func (b *labelled) Layout(o []fyne.CanvasObject, size fyne.Size) {
+	d, w := b.widths(o, size.Width)
+	x := (size.Width - d - w) / 2
+	m, h := o[0].MinSize(), heightFor(o[1], w)
+	o[0].Move(fyne.NewPos(x, (size.Height-m.Height)/2))
+	o[0].Resize(m)
+	o[1].Move(fyne.NewPos(x+d, (size.Height-h)/2))
+	o[1].Resize(fyne.NewSize(w, h))
+}
+
+// MinSize implements [fyne.Layout].
+func (b *labelled) MinSize(o []fyne.CanvasObject) fyne.Size { return o[0].MinSize() }
+
+func (b *labelled) heightFor(o []fyne.CanvasObject, width float32) float32 {
+	_, w := b.widths(o, width)
+	return heightFor(o[1], w)
 }

@@ -40,9 +40,8 @@ func (l *look) button(name, drawing string, fill, edge, text color.Color, do fun
 	label := l.paragraph(&words{text: name, style: l.scaled(strong), colour: text, align: fyne.TextAlignCenter})
 	var inner fyne.CanvasObject = pad(16*l.scale, 16, 16*l.scale, 16, label)
 	if drawing != "" {
-		one := l.line(strong, text, name)
-		inner = container.NewCenter(beside(10, -2, icon(drawing, 24, text), one))
-		inner = over(sized(0, buttonHeight*l.scale, air(0)), inner)
+		label.Layout.(*words).align = fyne.TextAlignLeading
+		inner = pad(16*l.scale, 16, 16*l.scale, 16, container.New(&labelled{10}, icon(drawing, 24, text), label))
 	}
 	return l.tap(name, radius, over(b, inner), do)
 }
@@ -75,15 +74,21 @@ var statuses = map[string]status{
 	"suspended": {"pause", func(p *palette) (a, b color.NRGBA) { return p.warn, p.warnSoft }},
 	"unknown":   {"question", func(p *palette) (a, b color.NRGBA) { return p.quiet, p.quietSoft }},
 	"reissue":   {"add", func(p *palette) (a, b color.NRGBA) { return p.warn, p.warnSoft }},
+	"warn":      {"warn", func(p *palette) (a, b color.NRGBA) { return p.warn, p.warnSoft }},
 	"new":       {"add", func(p *palette) (a, b color.NRGBA) { return p.accent, p.accentSoft }},
+}
+
+// statusOf never fails: a kind that a newer issuer or wallet knows is shown as unknown.
+func statusOf(kind string) status {
+	if s, ok := statuses[kind]; ok {
+		return s
+	}
+	return statuses["unknown"]
 }
 
 // pill shows a status as shape and word. On art it is white in both themes.
 func (l *look) pill(kind, word string, onArt bool) fyne.CanvasObject {
-	s, ok := statuses[kind]
-	if !ok {
-		s = statuses["unknown"]
-	}
+	s := statusOf(kind)
 	p := l.palette
 	fill := l.surface
 	if onArt {
@@ -98,12 +103,12 @@ func (l *look) pill(kind, word string, onArt bool) fyne.CanvasObject {
 
 // note is a remark that people should read: shape, strong line, plain line on a soft tint.
 func (l *look) note(kind, head, text string) fyne.CanvasObject {
-	c, soft := statuses[kind].colour(l.palette)
+	c, soft := statusOf(kind).colour(l.palette)
 	lines := []fyne.CanvasObject{l.write(strong, c, head)}
 	if text != "" {
 		lines = append(lines, l.write(body, l.ink, text))
 	}
-	return over(block(soft, radius), padAll(16, atTop(12, 1, icon(statuses[kind].drawing, 24, c), col(4, lines...))))
+	return over(block(soft, radius), padAll(16, atTop(12, 1, icon(statusOf(kind).drawing, 24, c), col(4, lines...))))
 }
 
 // entry is a row of a list: drawing, name, maybe a second line, maybe a value at the right.
@@ -118,6 +123,9 @@ func (l *look) row(e entry, do func()) fyne.CanvasObject {
 	c := e.colour
 	if c == nil {
 		c = l.ink
+	}
+	if e.value != "" && l.tight() {
+		e.detail, e.value = e.value, "" // no room beside the name
 	}
 	lines := []fyne.CanvasObject{l.write(body, c, e.name)}
 	height := float32(56)

@@ -39,7 +39,7 @@ func (t *tall) MinSize(objects []fyne.CanvasObject) fyne.Size {
 // scrolled makes content scroll; name keeps the place.
 func (u *UI) scrolled(name string, content fyne.CanvasObject) *scroll {
 	s := &scroll{flow: &tall{}, begin: u.offset[name]}
-	s.inner = container.New(s.flow, content)
+	s.inner = container.New(s.flow, col(0, content))
 	s.box = container.NewVScroll(s.inner)
 	s.bar = block(alpha(u.lineStrong, 60), 2)
 	s.box.OnScrolled = func(p fyne.Position) {

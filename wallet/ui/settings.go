@@ -20,9 +20,9 @@ import (
 func (u *UI) settings(s *vm.Settings) fyne.CanvasObject {
 	e := u.edge()
 	if s.Wiping {
-		body := pad(8, e, 24, e, u.note("revoked", u.text("settings.wipe.title"), u.text("settings.wipe.text")))
+		body := pad(8, e, 24, e, u.measured(u.note("revoked", u.text("settings.wipe.title"), u.text("settings.wipe.text"))))
 		return container.New(&top{}, u.heading(s.Title(), ""), u.scrolled("settings", body),
-			u.foot(beside(12, -1, u.secondary(u.text("settings.keep"), s.Keep), u.danger(u.text("settings.wipe"), s.Wipe))))
+			u.foot(u.pair(u.secondary(u.text("settings.keep"), s.Keep), u.danger(u.text("settings.wipe"), s.Wipe))))
 	}
 	p := u.app.Prefs()
 	change := func(f func(*vm.Prefs)) func() { return func() { u.app.SetPrefs(f) } }
@@ -41,34 +41,36 @@ func (u *UI) settings(s *vm.Settings) fyne.CanvasObject {
 	if lock == 0 {
 		lock = 120
 	}
-	parts = append(parts,
+	general := []fyne.CanvasObject{u.write(smallB, u.ink2, u.text("settings.general")),
 		u.rows(
 			u.row(entry{drawing: "globe", name: u.text("settings.lang"), value: u.text("lang." + u.app.Lang()), opens: true},
-				change(func(p *vm.Prefs) { p.Lang = next(message.Languages, u.app.Lang()) })),
+				change(func(p *vm.Prefs) { p.Lang = next(message.WalletLanguages, u.app.Lang()) })),
 			u.row(entry{drawing: "moon", name: u.text("settings.appearance"), value: u.text("settings.appearance." + p.Appearance), opens: true},
 				change(func(p *vm.Prefs) { p.Appearance = next([]string{"", "light", "dark"}, p.Appearance) })),
 			u.row(entry{drawing: "textsize", name: u.text("settings.scale"), value: fmt.Sprintf("%.0f%%", p.Scale()*100), opens: true},
 				change(func(p *vm.Prefs) { p.TextScale = next(vm.ScaleChoices, p.Scale()) })),
 			u.row(entry{drawing: "motion", name: u.text("settings.still"), end: u.toggle(p.Still)}, change(func(p *vm.Prefs) { p.Still = !p.Still })),
-		),
+		)}
+	safe := []fyne.CanvasObject{u.write(smallB, u.ink2, u.text("settings.safe")),
 		u.rows(
 			u.row(entry{drawing: "clock", name: u.text("settings.lock"), value: u.text("settings.lock." + strconv.Itoa(lock)), opens: true},
 				change(func(p *vm.Prefs) { p.LockAfter = next(vm.LockChoices, lock) })),
-			u.row(entry{drawing: "lock", name: secretName, opens: true}, s.ChangeSecret),
+			u.row(entry{drawing: "key", name: secretName, opens: true}, s.ChangeSecret),
 			u.row(entry{drawing: "shield", name: u.text("settings.backup"), opens: true}, s.Backup),
-			u.row(entry{drawing: "file", name: u.text("settings.licences"), opens: true}, s.Licences),
 		),
-		u.remark(u.text("secret.protection."+string(s.Protection()))),
-	)
-	if s.Busy {
-		parts = append(parts, u.centred(body, u.ink2, u.text("busy")))
-	} else {
-		parts = append(parts, u.redLink(u.text("settings.wipe"), s.AskWipe))
-	}
+		u.remark(u.text("secret.protection." + string(s.Protection())))}
+	rest := []fyne.CanvasObject{}
 	if !u.wide {
-		parts = append(parts, u.withIcon(u.text("place.lock"), "lock", u.app.LockNow))
+		rest = append(rest, u.row(entry{drawing: "lock", name: u.text("place.lock")}, u.app.LockNow))
 	}
-	return container.New(&top{}, u.heading(s.Title(), ""), u.scrolled("settings", pad(8, e, 24, e, widest(640, col(20, parts...)))))
+	rest = append(rest, u.row(entry{drawing: "file", name: u.text("settings.licences"), opens: true}, s.Licences))
+	if s.Busy {
+		rest = append(rest, u.row(entry{drawing: "clock", name: u.text("busy")}, nil))
+	} else {
+		rest = append(rest, u.row(entry{drawing: "trash", name: u.text("settings.wipe"), colour: u.stop, opens: true}, s.AskWipe))
+	}
+	parts = append(parts, col(8, general...), col(8, safe...), u.rows(rest...))
+	return container.New(&top{}, u.heading(s.Title(), ""), u.scrolled("settings", pad(8, e, 24, e, u.measured(col(20, parts...)))))
 }
 
 // next returns the choice after the one that is on.
@@ -94,10 +96,11 @@ func (u *UI) backup(s *vm.Backup) fyne.CanvasObject {
 	if r := s.Recovery; r != nil {
 		lines := []fyne.CanvasObject{}
 		if len(r.Guardians) > 0 {
-			lines = append(lines, u.write(lead, u.ink, u.text("backup.enough", "needed", r.Needed, "parts", len(r.Guardians))))
+			var people []fyne.CanvasObject
 			for _, n := range r.Guardians {
-				lines = append(lines, beside(12, 1, icon("person", 22, u.accent), u.write(body, u.ink, n)))
+				people = append(people, u.person(n))
 			}
+			lines = append(lines, u.write(lead, u.ink, u.text("backup.enough", "needed", r.Needed, "parts", len(r.Guardians))), container.New(&wrap{8}, people...))
 		}
 		if r.Passphrase {
 			lines = append(lines, beside(12, 1, icon("key", 22, u.accent), u.write(body, u.ink, u.text("backup.passphrase"))))
@@ -128,6 +131,18 @@ func (u *UI) backup(s *vm.Backup) fyne.CanvasObject {
 	return u.page(s, col(20, parts...), u.primary(u.text("backup.make"), s.Make))
 }
 
+// person is somebody who keeps a part: an initial, and the name under it.
+func (u *UI) person(name string) fyne.CanvasObject {
+	first := ""
+	for _, r := range name {
+		first = string(r)
+		break
+	}
+	disc := sized(48, 48, over(block(u.accentSoft, 24), container.NewCenter(u.line(heading, u.onAccentSoft, first))))
+	under := u.paragraph(&words{text: name, style: u.scaled(tab), colour: u.ink, align: fyne.TextAlignCenter, most: 1})
+	return sized(64*u.scale, 0, col(4, disc, under))
+}
+
 func (u *UI) guardians(s *vm.Guardians) fyne.CanvasObject {
 	if s.Shares != nil {
 		return u.shares(s)
@@ -145,7 +160,7 @@ func (u *UI) guardians(s *vm.Guardians) fyne.CanvasObject {
 	}
 	if n := s.Parts(); n >= wallet.MinGuardians {
 		count := beside(16, 1, u.glyph("–", "minus", func() { s.SetNeeded(s.Needed - 1) }),
-			u.centred(display, u.ink, u.text("backup.enough", "needed", min(s.Needed, n), "parts", n)), u.glyph("+", "add", func() { s.SetNeeded(s.Needed + 1) }))
+			u.centred(strong, u.ink, u.text("backup.enough", "needed", min(s.Needed, n), "parts", n)), u.glyph("+", "add", func() { s.SetNeeded(s.Needed + 1) }))
 		parts = append(parts, col(8, u.write(smallB, u.ink2, u.text("guardians.needed")), u.group(padAll(16, count))))
 	}
 	box, _ := u.field(fieldOptions{name: u.text("guardians.passphrase"), secret: true, changed: s.SetPassphrase})
@@ -240,7 +255,7 @@ func (u *UI) restore(s *vm.Restore) fyne.CanvasObject {
 	if s.Opened() {
 		parts = append(parts, u.note("valid", u.text("restore.found", "date", s.Made), u.text("backup.stays.1")))
 		for _, c := range s.Cards {
-			parts = append(parts, widest(cardWidest, u.card(u.face(c), 120, nil)))
+			parts = append(parts, leftmost(cardWidest, u.card(u.face(c), 120, nil)))
 		}
 		return u.page(s, col(16, parts...), u.primary(u.text("restore.go"), s.GoOn))
 	}

@@ -10,34 +10,42 @@ import (
 
 func (u *UI) welcome(s *vm.Welcome) fyne.CanvasObject {
 	var langs []fyne.CanvasObject
-	for _, lang := range message.Languages {
+	for _, lang := range message.WalletLanguages {
 		lang := lang
 		langs = append(langs, u.chip(u.text("lang."+lang), u.app.Lang() == lang, func() { s.SetLang(lang) }))
 	}
 	var lines []fyne.CanvasObject
 	for _, l := range []struct{ n, drawing string }{{"1", "lock"}, {"2", "person"}, {"3", "tick"}, {"4", "eyeoff"}} {
-		lines = append(lines, atTop(14, 1, sized(24, 24, icon(l.drawing, 24, u.accent)), u.write(body, u.ink, u.text("welcome."+l.n))))
+		lines = append(lines, beside(14, 1, sized(40, 40, over(block(u.accentSoft, 20), container.NewCenter(icon(l.drawing, 22, u.accent)))), u.write(body, u.ink, u.text("welcome."+l.n))))
 	}
 	e := u.edge()
-	content := pad(24, e, 16, e, col(24,
-		beside(8, -2, langs...),
-		col(16, container.NewCenter(icon("sealplain", 72, u.accent)), u.centred(display, u.ink, s.Title())),
-		u.group(padAll(20, col(16, lines...))),
-	))
+	content := pad(24, e, 16, e, col(24, container.New(&wrap{8}, langs...), u.rosette("sealplain", u.markSide()),
+		u.write(display, u.ink, s.Title()), col(16, lines...)))
 	return container.New(&top{}, air(0), u.scrolled("page", content),
 		u.foot(u.primary(u.text("welcome.begin"), s.Begin), u.link(u.text("welcome.restore"), s.Restore)))
 }
 
+// markSide is how large the mark is: less in a low window, so that what can be done stays in sight.
+func (u *UI) markSide() float32 {
+	switch {
+	case u.size.Height < 700:
+		return 96
+	case u.size.Height < 800:
+		return 136
+	}
+	return 186
+}
+
 // chip is one of a few choices in a row.
 func (u *UI) chip(name string, on bool, do func()) *tap {
-	back, c, s := outline(u.surface, u.lineStrong, 1.5, 22), u.ink, body
+	back, c, s := outline(u.surface, u.lineStrong, 1.5, 22), u.ink, small
 	parts := []fyne.CanvasObject{}
 	if on {
-		back, c, s = block(u.accentSoft, 22), u.onAccentSoft, strong
-		parts = append(parts, icon("check", 18, c))
+		back, c, s = block(u.accentSoft, 22), u.onAccentSoft, smallB
+		parts = append(parts, icon("check", 16, c))
 	}
 	parts = append(parts, u.line(s, c, name))
-	return u.tap(name, 22, over(back, sizedHeight(target*u.scale, pad(0, 16, 0, 14, beside(6, -2, parts...)))), do)
+	return u.tap(name, 22, over(back, sizedHeight(target*u.scale, pad(0, 12, 0, 12, beside(5, -2, parts...)))), do)
 }
 
 func (u *UI) secret(s *vm.Secret) fyne.CanvasObject {
@@ -79,7 +87,7 @@ func (u *UI) remark(text string) fyne.CanvasObject {
 
 func (u *UI) lock(s *vm.Lock) fyne.CanvasObject {
 	parts := []fyne.CanvasObject{
-		air(16), container.NewCenter(icon("sealplain", 56, u.accent)), u.centred(title, u.ink, s.Title()),
+		u.rosette("sealplain", u.markSide()), col(4, u.centred(title, u.ink, u.text("lock.locked")), u.centred(body, u.ink2, s.Title())),
 	}
 	if s.Waiting {
 		parts = append(parts, u.note("new", u.text("lock.waiting"), ""))

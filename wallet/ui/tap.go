@@ -116,6 +116,10 @@ func (t *tap) TypedKey(e *fyne.KeyEvent) {
 		if !t.noReturn {
 			t.Tapped(nil)
 		}
+	default:
+		if t.look.typedKey != nil {
+			t.look.typedKey(e)
+		}
 	}
 }
 

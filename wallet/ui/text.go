@@ -4,6 +4,7 @@ import (
 	"image/color"
 	"strings"
 	"sync"
+	"unicode"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -45,8 +46,12 @@ func (l *look) paragraph(w *words) *fyne.Container {
 }
 
 func (l *look) scaled(s style) style {
-	s.size *= l.scale
-	s.line *= l.scale
+	by := l.scale
+	if s.size > heading.size {
+		by = 1 + (by-1)/2 // headings are large already; at full size one word would fill a line
+	}
+	s.size *= by
+	s.line *= by
 	return s
 }
 
@@ -88,6 +93,9 @@ func (w *words) heightFor(_ []fyne.CanvasObject, width float32) float32 {
 	return float32(len(w.lines)) * w.style.line
 }
 
+// whole is the width of the text on one line.
+func (w *words) whole() float32 { return measure(w.text, w.style).Width + 1 }
+
 // wrap breaks the text into lines of at most width.
 func (w *words) wrap(width float32) {
 	if w.lines != nil && w.width == width {
@@ -123,14 +131,25 @@ func (w *words) pieces(word string, width float32) []string {
 	if width <= 0 || measure(word, w.style).Width <= width {
 		return []string{word}
 	}
+	hyphen := "-"
+	if strings.ContainsFunc(word, func(r rune) bool { return !unicode.IsLetter(r) }) {
+		hyphen = "" // an address or a key must stay as it is
+	}
 	var out []string
 	runes := []rune(word)
 	for len(runes) > 0 {
 		n := 1
-		for n < len(runes) && measure(string(runes[:n+1]), w.style).Width <= width {
+		for n < len(runes) && measure(string(runes[:n+1])+hyphen, w.style).Width <= width {
 			n++
 		}
-		out = append(out, string(runes[:n]))
+		if n == len(runes)-1 && measure(string(runes), w.style).Width <= width {
+			n++ // the last piece needs none
+		}
+		piece := string(runes[:n])
+		if n < len(runes) {
+			piece += hyphen
+		}
+		out = append(out, piece)
 		runes = runes[n:]
 	}
 	return out

@@ -57,7 +57,7 @@ func (h house) Color(name fyne.ThemeColorName, _ fyne.ThemeVariant) color.Color 
 	case theme.ColorNameSelection:
 		return p.accentSoft
 	case theme.ColorNameScrollBar:
-		return alpha(p.lineStrong, 70)
+		return color.Transparent // scroll draws its own; one inside an entry would look like a cursor
 	case theme.ColorNameScrollBarBackground, theme.ColorNameShadow:
 		return color.Transparent
 	case theme.ColorNameMenuBackground, theme.ColorNameOverlayBackground:

@@ -49,7 +49,6 @@ type UI struct {
 	shown  string             // key of the screen that is shown
 	kept   map[string]string  // texts being typed on it
 	offset map[string]float32 // how far parts of it are scrolled
-	taps   []fyne.Focusable   // in the order of the keyboard
 	size   fyne.Size
 }
 
@@ -62,7 +61,7 @@ func New(app *vm.App, win fyne.Window, p Platform) *UI {
 	win.SetContent(u.root)
 	win.Canvas().SetOnTypedKey(u.key)
 	win.Canvas().SetOnTypedRune(u.digit)
-	u.look.typed = u.digit
+	u.look.typed, u.look.typedKey = u.digit, u.key
 	u.Render()
 	return u
 }
@@ -127,12 +126,25 @@ func (u *UI) Render() {
 	if !same {
 		u.shown, u.kept, u.offset = key, map[string]string{}, map[string]float32{}
 	}
-	u.taps = nil
 	u.root.Objects = []fyne.CanvasObject{canvas.NewRectangle(u.bg), u.content(screen)}
 	stack{}.Layout(u.root.Objects, u.size)
 	u.root.Refresh()
 	u.win.SetTitle(u.app.Text("wallet.name") + " – " + screen.Title())
 	u.refocus(focus)
+	if u.win.Canvas().Focused() == nil {
+		u.refocus(u.first(screen))
+	}
+}
+
+// first is the control that has the focus when a person has to decide: the one that shares nothing.
+func (u *UI) first(s vm.Screen) string {
+	if s, ok := s.(*vm.Share); ok && !fyne.CurrentDevice().IsMobile() {
+		switch s.Step {
+		case vm.ShareAsk, vm.ShareUnknown, vm.ShareExtra, vm.ShareReuse:
+			return u.text("stop")
+		}
+	}
+	return ""
 }
 
 // settle reads the choices of colours and sizes.
@@ -168,6 +180,9 @@ func (u *UI) refocus(name string) {
 		n, ok := o.(named)
 		if !ok || n.Name() != name {
 			return true
+		}
+		if d, ok := o.(fyne.Disableable); ok && d.Disabled() {
+			return true // another of this name can lie under a sheet
 		}
 		c.Focus(o.(fyne.Focusable))
 		return false
@@ -208,7 +223,7 @@ func (u *UI) content(s vm.Screen) fyne.CanvasObject {
 	inner := u.alone(s)
 	if u.wide {
 		if u.app.Unlocked() {
-			return u.framed(widest(560, inner))
+			return u.framed(inner)
 		}
 		return widest(480, inner)
 	}

@@ -107,7 +107,7 @@ func (a *App) day(t time.Time) string {
 // Open shows one line.
 func (s *Activity) Open(n int) {
 	if n >= 0 && n < len(s.entries) {
-		s.app.open(&Event{Line: s.app.line(n, s.entries[n]), app: s.app, entry: s.entries[n]})
+		s.app.open(&Event{Line: s.app.line(n, s.entries[n]), Entry: s.entries[n], app: s.app})
 	}
 }
 
@@ -119,35 +119,38 @@ func (s *Activity) Learned() {
 // Event is one line of the history from close by. It names facts and never their values: the wallet does not keep those.
 type Event struct {
 	Line
-	app   *App
-	entry wallet.Entry
+	Entry   wallet.Entry
+	Busy    bool
+	Problem *Problem
+
+	app *App
 }
 
 // Title implements [Screen].
 func (s *Event) Title() string { return s.Party }
 
 // When is the moment it happened.
-func (s *Event) When() string { return s.app.moment(s.entry.Time) }
+func (s *Event) When() string { return s.app.moment(s.Entry.Time) }
 
 // Facts are the names of what was shared.
 func (s *Event) Facts() []string {
-	if len(s.entry.Labels) == len(s.entry.Claims) {
-		return s.entry.Labels
+	if len(s.Entry.Labels) == len(s.Entry.Claims) {
+		return s.Entry.Labels
 	}
-	return s.entry.Claims
+	return s.Entry.Claims
 }
 
 // Registered says whether the party stood in the register.
-func (s *Event) Registered() bool { return s.entry.Registered }
+func (s *Event) Registered() bool { return s.Entry.Registered }
 
 // Why is the purpose that the register named.
-func (s *Event) Why() string { return s.entry.Purpose }
+func (s *Event) Why() string { return s.Entry.Purpose }
 
 // Card is the card it came from.
-func (s *Event) Card() string { return s.entry.Card }
+func (s *Event) Card() string { return s.Entry.Card }
 
 // Beyond are the facts outside the registered purpose.
-func (s *Event) Beyond() []string { return s.entry.Extra }
+func (s *Event) Beyond() []string { return s.Entry.Extra }
 
 // Receipt is a text to copy: who, what, when, why.
 func (s *Event) Receipt() string {
@@ -156,8 +159,8 @@ func (s *Event) Receipt() string {
 	for _, f := range s.Facts() {
 		text += "\n- " + f
 	}
-	if s.entry.Purpose != "" {
-		text += "\n" + a.Text("wallet.receipt.why", "why", s.entry.Purpose)
+	if s.Entry.Purpose != "" {
+		text += "\n" + a.Text("wallet.receipt.why", "why", s.Entry.Purpose)
 	}
 	return text
 }

@@ -26,9 +26,13 @@ type Card struct {
 	Checked    string
 	Deleting   bool // the person is asked whether to delete it
 	Busy       bool
+	Renewable  bool     // new copies can be had without a visit
+	Renewed    bool     // they have just come
+	Changes    []Change // what new copies say otherwise: take them?
 	Problem    *Problem
 
-	app *App
+	app     *App
+	renewal *wallet.Renewal
 }
 
 // batch is how many copies an issuer of ours hands out at a time.
@@ -61,7 +65,7 @@ func (s *Card) fill(c wallet.Card) {
 		shown[v.Path] = v.Shown
 	}
 	s.Item, s.Registered, s.Copies, s.Reusable = a.item(c), c.Registered, c.Copies, c.Reusable
-	s.Of = max(batch, c.Copies)
+	s.Of, s.Renewable = max(batch, c.Copies), c.Renewable
 	s.Values = a.values("", c.Claims, c.Labels)
 	for i := range s.Values {
 		s.Values[i].Shown = shown[s.Values[i].Path]

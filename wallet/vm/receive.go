@@ -141,7 +141,7 @@ func (s *Offer) fetch(code string) {
 		default:
 			s.Step = OfferPreview
 			for _, c := range cards {
-				o := OfferedCard{Item: a.item(c), Values: a.values("", c.Claims, c.Labels), Copies: c.Copies}
+				o := OfferedCard{Item: a.fresh(c), Values: a.values("", c.Claims, c.Labels), Copies: c.Copies}
 				for i := range o.Values {
 					o.Values[i].Shown = true
 				}
@@ -149,6 +149,15 @@ func (s *Offer) fetch(code string) {
 			}
 		}
 	})
+}
+
+// fresh is a card that is not kept yet: it says so, unless it is worse than new.
+func (a *App) fresh(c wallet.Card) Item {
+	i := a.item(c)
+	if i.Kind == "valid" {
+		i.Kind, i.Word = "new", a.Text("wallet.status.new")
+	}
+	return i
 }
 
 // Accept keeps the cards.

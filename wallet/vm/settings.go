@@ -223,7 +223,7 @@ func (s *Guardians) AllHanded() bool {
 			return false
 		}
 	}
-	return s.plan != nil
+	return len(s.Handed) > 0
 }
 
 // Finish makes the new key count.
@@ -284,7 +284,7 @@ func (s *Restore) Title() string { return s.app.Text("wallet.restore.title") }
 
 // Take takes the file.
 func (s *Restore) Take(file []byte) {
-	s.File, s.backup, s.Problem = file, nil, nil
+	s.File, s.backup, s.Made, s.Problem = file, nil, "", nil
 	s.app.changed()
 }
 
@@ -332,7 +332,7 @@ func (s *Restore) open(open func() (*wallet.Backup, error)) {
 }
 
 // Opened says whether the backup is open and can be restored.
-func (s *Restore) Opened() bool { return s.backup != nil }
+func (s *Restore) Opened() bool { return s.Made != "" }
 
 // GoOn goes on to a PIN or passphrase for this device; then the wallet is back.
 func (s *Restore) GoOn() {

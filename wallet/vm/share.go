@@ -42,10 +42,19 @@ type CardChoice struct {
 type Choice struct {
 	Optional bool
 	On       bool     // an optional one that the person chose
+	Words    string   // what an optional one would share
 	Ways     []string // names of the ways there are, when there is more than one
 	Way      int
 	Cards    []CardChoice // when there is more than one
 	Card     int
+}
+
+// Answer is what one way of answering would share.
+type Answer struct {
+	Facts []Fact
+
+	choice wallet.Choice
+	last   string
 }
 
 // Share is answering a request: who asks what, and why.
@@ -57,14 +66,13 @@ type Share struct {
 	NotShared  []string // names of facts on the cards that stay
 	Why, Keep  string
 	Extra      []string // claims outside the registered purpose
-	// Smaller is the sentence of a smaller answer that fits the question; "" if there is none.
-	Smaller  string
-	Choices  []Choice
-	Last     string // name of the card of which this is the last copy
-	Read     bool   // everything was seen: until then the button says "more"
-	PIN      *Lock  // with SharePIN
-	Redirect string // with ShareDone: where to go on
-	Problem  *Problem
+	Smaller    *Answer  // a smaller answer that fits the question and stays within the purpose; nil: there is none
+	Choices    []Choice
+	Last       string // name of the card of which this is the last copy
+	Read       bool   // everything was seen: until then the button says "more"
+	PIN        *Lock  // with SharePIN
+	Redirect   string // with ShareDone: where to go on
+	Problem    *Problem
 
 	app    *App
 	d      *wallet.Disclosure
@@ -124,6 +132,64 @@ func (s *Share) begin(d *wallet.Disclosure) {
 	s.settle()
 }
 
+// smaller looks for an answer without what lies outside the purpose: of each set that must be answered the first option
+// that has nothing of it, and nothing else. It is nil if some set has no such option, or if nothing lies outside.
+func (s *Share) smaller() *Answer {
+	if len(s.Extra) == 0 {
+		return nil
+	}
+	small := &Answer{choice: wallet.Choice{Cards: map[string]string{}}}
+	for _, set := range s.d.Sets {
+		if !set.Required {
+			continue
+		}
+		i := slices.IndexFunc(set.Options, func(o wallet.Option) bool { return !s.beyond(o) })
+		if i < 0 {
+			return nil
+		}
+		small.choice.Options = append(small.choice.Options, set.Options[i].ID)
+		for _, answer := range set.Options[i].Answers {
+			m := answer.Cards[0]
+			small.choice.Cards[answer.Query] = m.Card.ID
+			if m.Last {
+				small.last = m.Card.Name
+			}
+			for _, claim := range m.Claims {
+				small.Facts = append(small.Facts, Fact{Sentence: s.app.sentence(claim), Card: m.Card.Name})
+			}
+		}
+	}
+	if len(small.Facts) == 0 {
+		return nil
+	}
+	return small
+}
+
+// beyond says whether an option would share something outside the purpose.
+func (s *Share) beyond(o wallet.Option) bool {
+	for _, answer := range o.Answers {
+		for _, claim := range answer.Cards[0].Claims {
+			if claim.Extra {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// AgreeSmaller goes on to the PIN with the smaller answer. Nothing outside the purpose is in it.
+func (s *Share) AgreeSmaller() {
+	if s.Step != ShareAsk || s.Smaller == nil || !s.Read {
+		return
+	}
+	s.Facts, s.Last = s.Smaller.Facts, s.Smaller.last
+	s.choice = s.Smaller.choice
+	s.choice.AllowUnregistered, s.choice.AllowExtra = !s.Registered, true // the question goes too far, the answer does not
+	s.Step, s.PIN = SharePIN, s.app.newLock()
+	s.PIN.Waiting = false
+	s.app.changed()
+}
+
 // way names one way to answer: what it would share.
 func (s *Share) way(o wallet.Option) string {
 	name := ""
@@ -153,10 +219,12 @@ func (s *Share) settle() {
 	a := s.app
 	s.choice.Options, s.choice.Cards = nil, map[string]string{}
 	s.Facts, s.NotShared, s.Last = nil, nil, ""
+	s.Smaller = s.smaller()
 	stays := map[string]string{}
 	shared := map[string]bool{}
 	for i, c := range s.Choices {
 		set := s.d.Sets[i]
+		s.Choices[i].Words = s.way(set.Options[c.Way])
 		if c.Optional && !c.On {
 			continue
 		}
@@ -173,7 +241,7 @@ func (s *Share) settle() {
 			}
 			for _, claim := range m.Claims {
 				shared[claim.Path] = true
-				s.Facts = append(s.Facts, Fact{Sentence: a.sentence(claim), Card: m.Card.Name, Extra: slices.Contains(s.d.Extra, claim.Label)})
+				s.Facts = append(s.Facts, Fact{Sentence: a.sentence(claim), Card: m.Card.Name, Extra: claim.Extra})
 			}
 			for _, v := range a.values("", m.Card.Claims, m.Card.Labels) {
 				stays[v.Path] = v.Label
@@ -361,8 +429,3 @@ func (s *Share) Stop() {
 
 // Done goes to the cards.
 func (s *Share) Done() { s.app.show(s.app.newCards()) }
-
-// OptionalWords says what an optional answer would share.
-func (s *Share) OptionalWords(choice int) string {
-	return s.way(s.d.Sets[choice].Options[s.Choices[choice].Way])
-}

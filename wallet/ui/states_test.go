@@ -1,0 +1,244 @@
+package ui
+
+import (
+	"github.com/zegel-id/zegel/pkg/erasure"
+	"github.com/zegel-id/zegel/wallet"
+	"github.com/zegel-id/zegel/wallet/vm"
+)
+
+// state is a screen of the gallery. Organisations and persons are made up.
+type state struct {
+	name string
+	make func(g *gallery) (under, screen vm.Screen)
+}
+
+const (
+	city   = "Gemeente Voorbeeldstad"
+	long   = "Gemeenschappelijke Regeling Samenwerkingsverband Sociaal Domein Voorbeeldstad en Omstreken"
+	school = "Hogeschool Voorbeeld"
+)
+
+func alone(s func(g *gallery) vm.Screen) func(*gallery) (vm.Screen, vm.Screen) {
+	return func(g *gallery) (vm.Screen, vm.Screen) { return nil, s(g) }
+}
+
+// over is a screen that lies over the cards.
+func onCards(s func(g *gallery) vm.Screen) func(*gallery) (vm.Screen, vm.Screen) {
+	return func(g *gallery) (vm.Screen, vm.Screen) { return g.cards(), s(g) }
+}
+
+func (g *gallery) item(id, name, issuer, kind, line string, pairs ...any) vm.Item {
+	word := g.app.Text("wallet.status." + kind)
+	if kind == "expiring" {
+		word = g.app.Count(12, "wallet.status.days")
+	}
+	return vm.Item{ID: id, Type: "urn:zegel:" + id, Name: name, Issuer: issuer, Kind: kind, Word: word,
+		Line: g.app.Text("wallet.card."+line, pairs...), Dead: kind == "revoked" || kind == "expired"}
+}
+
+func (g *gallery) items() []vm.Item {
+	return []vm.Item{
+		g.item("address", "Woonadres", city, "expiring", "expires", "date", "5 december 2026"),
+		g.item("personal", "Persoonsgegevens", city, "valid", "until", "date", "14 mei 2028"),
+		g.item("diploma", "Diploma Verpleegkunde", school, "valid", "forever"),
+		g.item("volunteer", "Vrijwilligerspas", "Stichting Voorbeeld", "unknown", "until", "date", "1 maart 2027"),
+		g.item("parking", "Parkeervergunning", city, "suspended", "until", "date", "1 maart 2027"),
+		g.item("library", "Bibliotheekpas", "Bibliotheek Voorbeeld", "expired", "expired", "date", "1 oktober 2026"),
+		g.item("pool", "Zwembadpas met een heel lange naam erop", long, "revoked", "revoked", "date", "3 november 2026"),
+	}
+}
+
+func (g *gallery) cards() *vm.Cards { return &vm.Cards{Items: g.items(), All: 7} }
+
+func (g *gallery) values(n int) []vm.Value {
+	all := []vm.Value{
+		{Path: "given_name", Label: "Voornaam", Text: "Sanne"}, {Path: "family_name", Label: "Achternaam", Text: "de Vries"},
+		{Path: "birthdate", Label: "Geboortedatum", Text: "14 mei 1990", Shown: true},
+		{Path: "age_equal_or_over.18", Label: "18 jaar of ouder", Text: g.app.Text("wallet.yes")},
+		{Path: "address.street", Label: "Straat en huisnummer", Text: "Burgemeester van Voorbeeldstadlaan 1200-bis", Shown: true},
+		{Path: "address.postal_code", Label: "Postcode", Text: "1234 AB"}, {Path: "address.locality", Label: "Woonplaats", Text: "Voorbeeldstad"},
+		{Path: "nationalities", Label: "Nationaliteiten", Text: "NL, BE"}, {Path: "place_of_birth", Label: "Geboorteplaats", Text: "Voorbeelddam"},
+		{Path: "email", Label: "E-mailadres", Text: "sanne.de.vries.met.een.lang.adres@voorbeeldstad.example"},
+	}
+	return all[:n]
+}
+
+func (g *gallery) detail(n, copies int) *vm.Card {
+	return &vm.Card{Item: g.items()[n], Values: g.values(4), Registered: true, Copies: copies, Of: 10,
+		Checked: g.app.Text("wallet.card.checked", "time", "25 november 2026, 09.12 uur")}
+}
+
+func (g *gallery) share(step vm.ShareStep) *vm.Share {
+	return &vm.Share{
+		Step: step, Verifier: city, Registered: true, Read: true,
+		Facts:     []vm.Fact{{Sentence: g.app.Text("wallet.share.age", "age", 18, "answer", g.app.Text("wallet.yes")), Card: "Persoonsgegevens"}},
+		NotShared: []string{"Achternaam", "Geboortedatum", "Voornaam", "Woonplaats"},
+		Why:       "U wilt helpen bij de verkiezingen. Dat mag vanaf 18 jaar.", Keep: g.app.Count(30, "wallet.share.keep"),
+	}
+}
+
+func (g *gallery) tooFar(smaller *vm.Answer) *vm.Share {
+	s := g.share(vm.ShareAsk)
+	s.Verifier, s.Extra, s.Why, s.Keep = "Theater Voorbeeld", []string{"Geboortedatum"}, "", ""
+	s.Facts = []vm.Fact{{Sentence: "Geboortedatum: 14 mei 1990", Card: "Persoonsgegevens", Extra: true}}
+	s.NotShared, s.Smaller = []string{"Achternaam", "Voornaam", "Woonplaats"}, smaller
+	return s
+}
+
+func (g *gallery) problem(key string, pairs ...any) *vm.Problem {
+	return &vm.Problem{Head: g.app.Text("wallet."+key+".head", pairs...), Text: g.app.Text("wallet."+key+".text", pairs...)}
+}
+
+func (g *gallery) lines() []vm.Line {
+	a := g.app
+	return []vm.Line{
+		{N: 0, Day: a.Text("wallet.today"), Party: city, What: a.Count(1, "wallet.activity.shared"), Time: "10.42 uur", Kind: "shared"},
+		{N: 1, Day: a.Text("wallet.today"), Party: "Theater Voorbeeld", What: a.Text("wallet.activity.refused"), Time: "09.05 uur", Kind: "refused"},
+		{N: 2, Day: "18 november 2026", Party: school, What: a.Text("wallet.activity.received", "card", "Diploma Verpleegkunde"), Time: "14.20 uur", Kind: "received"},
+		{N: 3, Day: "18 november 2026", Party: long, What: a.Count(2, "wallet.activity.shared"), Time: "11.00 uur", Kind: "shared"},
+		{N: 4, Day: "3 november 2026", Party: city, What: a.Text("wallet.activity.revoked", "card", "Zwembadpas"), Time: "08.30 uur", Kind: "revoked"},
+		{N: 5, Day: "30 oktober 2026", Party: "Sportclub Voorbeeld", What: a.Text("wallet.activity.failed"), Time: "19.15 uur", Kind: "failed"},
+	}
+}
+
+const part = "zegel-share-1-2-3-abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrstuvwxyz234567abcdefghijkl"
+
+var states = []state{
+	{"welcome", alone(func(g *gallery) vm.Screen { return &vm.Welcome{} })},
+	{"pin", alone(func(g *gallery) vm.Screen {
+		p := g.problem("secret.weak")
+		p.Text = g.app.Text("wallet.secret.weak.row")
+		return &vm.Secret{PIN: true, Digits: 2, Protection: vm.ByKeychain, Problem: p}
+	})},
+	{"passphrase", alone(func(g *gallery) vm.Screen { return &vm.Secret{Protection: vm.ByPassphrase} })},
+	{"lock", alone(func(g *gallery) vm.Screen { return &vm.Lock{PIN: true, Digits: 3, Waiting: true} })},
+	{"lock-wait", alone(func(g *gallery) vm.Screen {
+		return &vm.Lock{PIN: true, Until: noon.Add(60e9), Problem: g.problem("lock.wait", "time", "10.43 uur")}
+	})},
+	{"cards-none", alone(func(g *gallery) vm.Screen { return &vm.Cards{} })},
+	{"cards", alone(func(g *gallery) vm.Screen { return g.cards() })},
+	{"card", onCards(func(g *gallery) vm.Screen { return g.detail(1, 7) })},
+	{"card-renew", onCards(func(g *gallery) vm.Screen {
+		c := g.detail(1, 1)
+		c.Renewable, c.Changes = true, []vm.Change{{Label: "Straat en huisnummer", Old: "Dorpsstraat 1", New: "Burgemeester van Voorbeeldstadlaan 1200-bis"}}
+		return c
+	})},
+	{"card-full", onCards(func(g *gallery) vm.Screen {
+		c := g.detail(1, 1)
+		c.Values, c.Issuer, c.Registered, c.Renewable, c.Renewed = g.values(10), long, false, true, true
+		return c
+	})},
+	{"card-revoked", onCards(func(g *gallery) vm.Screen { return g.detail(6, 0) })},
+	{"card-delete", onCards(func(g *gallery) vm.Screen { c := g.detail(1, 7); c.Deleting = true; return c })},
+	{"add", onCards(func(g *gallery) vm.Screen { return &vm.Add{Problem: g.problem("add.nolink")} })},
+	{"offer", onCards(func(g *gallery) vm.Screen {
+		return &vm.Offer{Step: vm.OfferAsk, Issuer: city, Registered: true, Types: []string{"Woonadres", "Persoonsgegevens"}}
+	})},
+	{"offer-code", onCards(func(g *gallery) vm.Screen {
+		return &vm.Offer{Step: vm.OfferCode, Issuer: city, Registered: true, CodeLength: 6, CodeDigits: true, Problem: g.problem("offer.wrongcode")}
+	})},
+	{"offer-preview", onCards(func(g *gallery) vm.Screen {
+		i := g.item("address", "Woonadres", city, "new", "until", "date", "23 november 2028")
+		v := g.values(10)
+		for n := range v {
+			v[n].Shown = true
+		}
+		return &vm.Offer{Step: vm.OfferPreview, Issuer: city, Registered: true, Cards: []vm.OfferedCard{{Item: i, Values: v[4:8], Copies: 10}}}
+	})},
+	{"offer-done", onCards(func(g *gallery) vm.Screen {
+		return &vm.Offer{Step: vm.OfferDone, Issuer: city, Registered: true, Cards: []vm.OfferedCard{{Item: g.items()[1]}}}
+	})},
+	{"consent", onCards(func(g *gallery) vm.Screen { return g.share(vm.ShareAsk) })},
+	{"consent-choices", onCards(func(g *gallery) vm.Screen {
+		s := g.share(vm.ShareAsk)
+		s.Read = false
+		s.Last = "Persoonsgegevens"
+		s.Choices = []vm.Choice{
+			{Cards: []vm.CardChoice{{ID: "a", Name: "Persoonsgegevens", Issuer: city}, {ID: "b", Name: "Diploma Verpleegkunde", Issuer: long}}},
+			{Optional: true, Words: "Woonplaats, Postcode"},
+			{Optional: true, On: true, Words: "E-mailadres", Ways: []string{"E-mailadres", "Telefoonnummer"}},
+		}
+		return s
+	})},
+	{"consent-long", onCards(func(g *gallery) vm.Screen {
+		s := g.share(vm.ShareAsk)
+		s.Read = false
+		s.Verifier = long
+		s.Facts = nil
+		for _, v := range g.values(10) {
+			s.Facts = append(s.Facts, vm.Fact{Sentence: v.Label + ": " + v.Text, Card: "Persoonsgegevens"})
+		}
+		return s
+	})},
+	{"too-far", onCards(func(g *gallery) vm.Screen {
+		return g.tooFar(&vm.Answer{Facts: g.share(vm.ShareAsk).Facts})
+	})},
+	{"too-far-only", onCards(func(g *gallery) vm.Screen { return g.tooFar(nil) })},
+	{"too-far-sure", onCards(func(g *gallery) vm.Screen {
+		s := g.tooFar(nil)
+		s.Step = vm.ShareExtra
+		return s
+	})},
+	{"unknown", onCards(func(g *gallery) vm.Screen {
+		s := g.share(vm.ShareUnknown)
+		s.Verifier, s.Registered = "tickets.voorbeeld.example", false
+		return s
+	})},
+	{"reuse", onCards(func(g *gallery) vm.Screen { return g.share(vm.ShareReuse) })},
+	{"share-pin", onCards(func(g *gallery) vm.Screen {
+		s := g.share(vm.SharePIN)
+		s.PIN = &vm.Lock{PIN: true, Digits: 2, Problem: g.problem("lock.wrong", "n", 3)}
+		return s
+	})},
+	{"sending", onCards(func(g *gallery) vm.Screen { return g.share(vm.ShareSending) })},
+	{"shared", onCards(func(g *gallery) vm.Screen { s := g.share(vm.ShareDone); s.Redirect = "https://example.org"; return s })},
+	{"stopped", onCards(func(g *gallery) vm.Screen { return g.share(vm.ShareStopped) })},
+	{"failed", onCards(func(g *gallery) vm.Screen {
+		s := g.share(vm.ShareFailed)
+		s.Problem = g.problem("trouble.request_expired")
+		return s
+	})},
+	{"activity", alone(func(g *gallery) vm.Screen { return &vm.Activity{Lines: g.lines()} })},
+	{"activity-none", alone(func(g *gallery) vm.Screen { return &vm.Activity{} })},
+	{"event", func(g *gallery) (vm.Screen, vm.Screen) {
+		return &vm.Activity{Lines: g.lines()}, &vm.Event{Line: g.lines()[0], Entry: wallet.Entry{ID: "7", CanErase: true, Kind: "shared",
+			Erasures: []wallet.ErasureAnswer{{Time: noon, Outcome: erasure.Refused, LegalBasis: "Archiefwet 1995", Until: noon.AddDate(1, 0, 0)}}, Party: city, Registered: true, Time: noon,
+			Claims: []string{"age_equal_or_over.18"}, Labels: []string{"18 jaar of ouder"}, Card: "Persoonsgegevens", Outcome: "ok", Purpose: "Helpen bij de verkiezingen"}}
+	}},
+	{"learned", func(g *gallery) (vm.Screen, vm.Screen) {
+		return &vm.Activity{Lines: g.lines()}, &vm.Learned{Parties: []vm.Party{
+			{Name: city, Registered: true, Times: 3, Facts: []string{"18 jaar of ouder", "Woonplaats"}}, {Name: long, Times: 1, Facts: []string{"Voornaam"}}}}
+	}},
+	{"notices", alone(func(g *gallery) vm.Screen {
+		n := func(kind, card string) vm.Notice {
+			return vm.Notice{Card: "x", Kind: kind, Head: g.app.Text("wallet.notice."+kind+".head", "card", card),
+				Text: g.app.Text("wallet.notice."+kind+".text", "card", card, "issuer", city, "line", g.app.Text("wallet.card.expires", "date", "5 december 2026"))}
+		}
+		return &vm.Notices{Items: []vm.Notice{n("expiring", "Woonadres"), n("revoked", "Zwembadpas"), n("last", "Persoonsgegevens"), n("reissue", "Bibliotheekpas")}}
+	})},
+	{"notices-none", alone(func(g *gallery) vm.Screen { return &vm.Notices{} })},
+	{"settings", alone(func(g *gallery) vm.Screen { return &vm.Settings{} })},
+	{"wipe", alone(func(g *gallery) vm.Screen { return &vm.Settings{Wiping: true} })},
+	{"backup-none", func(g *gallery) (vm.Screen, vm.Screen) { return &vm.Settings{}, &vm.Backup{} }},
+	{"backup", func(g *gallery) (vm.Screen, vm.Screen) {
+		return &vm.Settings{}, &vm.Backup{Last: "2 november 2026", Recovery: &wallet.Recovery{
+			Guardians: []string{"Fatima", "Henk", "Joris", "Maria", "Tim"}, Needed: 3, Passphrase: true}}
+	}},
+	{"guardians", func(g *gallery) (vm.Screen, vm.Screen) {
+		return &vm.Settings{}, &vm.Guardians{Names: []string{"Fatima", "Henk", "Joris"}, Needed: 2}
+	}},
+	{"parts", func(g *gallery) (vm.Screen, vm.Screen) {
+		return &vm.Settings{}, &vm.Guardians{Names: []string{"Fatima", "Henk"}, Needed: 2, Given: []string{"Fatima", "Henk"},
+			Handed: []bool{true, false}, Shares: []string{part, part}}
+	}},
+	{"rehearse", func(g *gallery) (vm.Screen, vm.Screen) {
+		return &vm.Settings{}, &vm.Rehearse{Result: &wallet.Rehearsal{Have: 2, Needed: 3}}
+	}},
+	{"restore", func(g *gallery) (vm.Screen, vm.Screen) {
+		return &vm.Welcome{}, &vm.Restore{File: []byte{1}, Progress: &wallet.Rehearsal{Have: 1, Needed: 3}}
+	}},
+	{"restore-found", func(g *gallery) (vm.Screen, vm.Screen) {
+		return &vm.Welcome{}, &vm.Restore{File: []byte{1}, Made: "2 november 2026", Cards: []vm.Item{
+			g.item("personal", "Persoonsgegevens", city, "reissue", "reissue"), g.item("address", "Woonadres", city, "reissue", "reissue")}}
+	}},
+}
