@@ -93,7 +93,8 @@ func reduced(img image.Image) *image.Paletted {
 	count := map[color.RGBA]int{}
 	at := func(x, y int) color.RGBA {
 		c := color.RGBAModel.Convert(img.At(x, y)).(color.RGBA)
-		return color.RGBA{c.R &^ 7, c.G &^ 7, c.B &^ 7, 0xff}
+		five := func(v uint8) uint8 { return v&^7 | v>>5 } // 5 bits of each
+		return color.RGBA{five(c.R), five(c.G), five(c.B), 0xff}
 	}
 	for y := b.Min.Y; y < b.Max.Y; y++ {
 		for x := b.Min.X; x < b.Max.X; x++ {
