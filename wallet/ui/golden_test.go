@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"flag"
 	"fmt"
 	"image"
 	"image/color"
@@ -14,8 +13,6 @@ import (
 
 	"fyne.io/fyne/v2/test"
 )
-
-var update = flag.Bool("update", false, "write the pictures of the gallery anew")
 
 // TestPictures with ZEGEL_GALLERY=DIR leaves a picture at scale 2 of every screen in every form there.
 func TestPictures(t *testing.T) {

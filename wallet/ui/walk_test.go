@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"strings"
 	"testing"
 
 	"fyne.io/fyne/v2"
@@ -223,18 +222,6 @@ func TestKeyboardIsSafe(t *testing.T) {
 	if s.Digits != 1 {
 		t.Errorf("%d digits after Backspace", s.Digits)
 	}
-}
-
-// What lies under a sheet cannot be tapped.
-func TestUnderSheet(t *testing.T) {
-	g := newGallery(t)
-	g.in(forms[0])
-	g.show(stateOf("stopped"))
-	visit(g.win.Content(), fyne.Position{}, false, func(o fyne.CanvasObject, at fyne.Position, _ bool) {
-		if c, ok := o.(*tap); ok && !c.Disabled() && strings.Contains(c.name, "Geldig") {
-			t.Errorf("%q at %v can be tapped", c.name, at)
-		}
-	})
 }
 
 // A kind of status that this wallet does not know is shown, and breaks nothing.
