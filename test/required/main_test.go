@@ -30,6 +30,7 @@ func TestReport(t *testing.T) {
 	}{
 		"a pass":               {line("pass", "pkg/x", "TestRequired/SDJ-01"), true, []string{"pass  SDJ-01", "1 with a passing test, 0 failing, 174 without"}},
 		"one of two fails":     {line("pass", "pkg/x", "TestRequired/SDJ-01") + line("fail", "pkg/y", "TestRequired/SDJ-01"), false, []string{"FAIL  SDJ-01   pkg/y"}},
+		"a row twice":          {line("pass", "pkg/x", "TestRequired/SDJ-01") + line("fail", "pkg/x", "TestRequired/SDJ-01#01"), false, []string{"FAIL  SDJ-01   pkg/x"}},
 		"a skip is no test":    {line("skip", "pkg/x", "TestRequired/SDJ-01"), true, []string{"0 with a passing test"}},
 		"deeper is not a row":  {line("pass", "pkg/x", "TestRequired/SDJ-01/none"), true, []string{"0 with a passing test"}},
 		"an id that is no row": {line("pass", "pkg/x", "TestRequired/ABC-01"), false, []string{`unknown row "ABC-01"`}},
