@@ -354,10 +354,10 @@ func (c *accreditationsCmd) Run(ctx context.Context, out *output) error {
 	}
 	object := struct {
 		stamp
-		Accreditations []accreditationJSON `json:"accreditations"`
-	}{r.stamp(p), []accreditationJSON{}}
+		Accreditations []ledger.AccreditationHint `json:"accreditations"`
+	}{r.stamp(p), []ledger.AccreditationHint{}}
 	for i := range all {
-		object.Accreditations = append(object.Accreditations, accreditationObject(&all[i]))
+		object.Accreditations = append(object.Accreditations, all[i].Hint())
 	}
 	return r.print(p, object, func(w io.Writer) {
 		n := memberNames(members)

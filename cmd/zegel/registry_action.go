@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/x509"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -11,40 +10,6 @@ import (
 	"github.com/zegel-id/zegel/pkg/ledger"
 	"github.com/zegel-id/zegel/pkg/trust"
 )
-
-// accreditationJSON is an accreditation as programs read it.
-type accreditationJSON struct {
-	ID         string            `json:"id"`
-	Subject    string            `json:"subject"`
-	Use        trust.Use         `json:"use"`
-	Name       string            `json:"name"`
-	Types      []string          `json:"types"`
-	Claims     []json.RawMessage `json:"claims,omitempty"`
-	Purpose    map[string]string `json:"purpose,omitempty"`
-	LegalBasis string            `json:"legal_basis,omitempty"`
-	KeepDays   int64             `json:"keep_days,omitempty"`
-	From       string            `json:"from"`
-	Until      string            `json:"until"`
-	GrantedBy  string            `json:"granted_by,omitempty"`
-	Under      string            `json:"under,omitempty"`
-	Decision   string            `json:"decision,omitempty"`
-	Ended      string            `json:"ended,omitempty"`
-	Distrust   bool              `json:"distrust,omitempty"`
-	Stopped    string            `json:"stopped,omitempty"`
-	Resumes    string            `json:"stopped_until,omitempty"`
-}
-
-func accreditationObject(a *ledger.Accreditation) accreditationJSON {
-	out := accreditationJSON{
-		ID: a.ID, Subject: string(a.Subject), Use: a.Use, Name: a.Name, Types: a.Types, Purpose: a.Purpose, LegalBasis: a.LegalBasis,
-		KeepDays: a.KeepDays, From: iso(a.From), Until: iso(a.Until), GrantedBy: string(a.GrantedBy), Under: a.Under, Decision: hex.EncodeToString(a.Decision),
-		Ended: iso(a.EndedAt), Distrust: a.Distrust, Stopped: iso(a.StoppedFrom), Resumes: iso(a.StoppedUntil),
-	}
-	for _, c := range a.Claims {
-		out.Claims = append(out.Claims, json.RawMessage(c))
-	}
-	return out
-}
 
 func accreditationFacts(a *ledger.Accreditation) []string {
 	keep := ""
@@ -132,48 +97,11 @@ func recordKeys(r *ledger.DIDRecord) string {
 	return plain(strings.Join(out, ", "))
 }
 
-// actionObject is an action as programs read it: one member, named after what it does.
-func actionObject(a *ledger.Action, by did.DID) any {
-	m := map[string]any{}
-	switch {
-	case a.Admit != nil:
-		m["admit"] = struct {
-			DID       string `json:"did,omitempty"`
-			Name      string `json:"name"`
-			Validator string `json:"validator,omitempty"`
-			NewRecord bool   `json:"new_record"`
-		}{string(newcomer(a.Admit, by)), a.Admit.Name, hex.EncodeToString(a.Admit.Validator), a.Admit.Record != nil}
-	case a.Remove != nil:
-		m["remove"] = map[string]string{"did": string(a.Remove.DID)}
-	case a.Validator != nil:
-		m["validator"] = map[string]string{"did": string(a.Validator.DID), "validator": hex.EncodeToString(a.Validator.Validator)}
-	case a.Accredit != nil:
-		m["accredit"] = accreditationObject(a.Accredit)
-	case a.Withdraw != nil:
-		m["withdraw"] = struct {
-			Subject  string `json:"subject"`
-			ID       string `json:"id"`
-			Distrust bool   `json:"distrust"`
-		}{string(a.Withdraw.Subject), a.Withdraw.ID, a.Withdraw.Distrust}
-	case a.Anchor != nil:
-		m["anchor"] = struct {
-			ID          string      `json:"id"`
-			Certificate []byte      `json:"certificate"`
-			Uses        []trust.Use `json:"uses"`
-			Types       []string    `json:"types,omitempty"`
-			From        string      `json:"from"`
-			Until       string      `json:"until"`
-		}{a.Anchor.ID, a.Anchor.Certificate, a.Anchor.Uses, a.Anchor.Types, iso(a.Anchor.From), iso(a.Anchor.Until)}
-	case a.RemoveAnchor != nil:
-		m["remove_anchor"] = map[string]string{"id": a.RemoveAnchor.ID}
-	case a.Parameters != nil:
-		m["parameters"] = parametersObject(a.Parameters)
-	case a.Recover != nil:
-		m["recover"] = map[string]string{"did": string(a.Recover.DID), "record_sha256": strings.ReplaceAll(recordFingerprint(&a.Recover.Record), " ", "")}
-	case a.Confirm != nil:
-		m["confirm"] = map[string]string{"stop": hex.EncodeToString(a.Confirm.ID)}
-	case a.Resume != nil:
-		m["resume"] = map[string]string{"stop": hex.EncodeToString(a.Resume.ID)}
+// actionHint is an action as programs read it, with the DID that a new organisation is to get.
+func actionHint(a *ledger.Action, by did.DID) ledger.ActionHint {
+	h := a.Hint()
+	if a.Admit != nil {
+		h.DID = newcomer(a.Admit, by)
 	}
-	return m
+	return h
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/zegel-id/zegel/pkg/did"
+	"github.com/zegel-id/zegel/pkg/ledger"
 )
 
 // TestRegistryGrant: an organisation that members let accredit others does so by itself, and ends it by itself.
@@ -44,9 +45,9 @@ func TestRegistryGrant(t *testing.T) {
 	contains(t, h.as(0, "accreditations", school), "Granted by  "+province+", under its accreditation schools")
 	all := object[struct {
 		stamped
-		Accreditations []accreditationJSON
+		Accreditations []ledger.AccreditationHint
 	}](h, 0, "accreditations", school)
-	if len(all.Accreditations) != 1 || all.Accreditations[0].Under != "schools" || all.Accreditations[0].GrantedBy != province {
+	if len(all.Accreditations) != 1 || all.Accreditations[0].Under != "schools" || all.Accreditations[0].GrantedBy != did.DID(province) {
 		t.Errorf("%+v", all)
 	}
 	contains(t, h.as(2, "withdraw", school, "pass", "--yes"), "Done: end accreditation \"pass\"")

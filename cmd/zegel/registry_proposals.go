@@ -118,30 +118,16 @@ func (r *reading) proposal(ctx context.Context, typed string) (*ballot, error) {
 	return b, nil
 }
 
+// proposalJSON is a proposal as programs read it, with what it does in words.
 type proposalJSON struct {
-	ID      string         `json:"id"`
-	What    string         `json:"what"`
-	Action  any            `json:"action"`
-	By      did.DID        `json:"by"`
-	Why     string         `json:"why,omitempty"`
-	Made    string         `json:"made"`
-	Until   string         `json:"until"`
-	Outcome ledger.Outcome `json:"outcome"`
-	Needed  int            `json:"votes_needed"`
-	Voters  []did.DID      `json:"voters"`
-	Yes     []did.DID      `json:"yes"`
-	No      []did.DID      `json:"no"`
-	Decided string         `json:"decided,omitempty"`
-	Due     string         `json:"due,omitempty"`
-	Cancel  []did.DID      `json:"cancel,omitempty"`
+	ledger.ProposalHint
+	What string `json:"what"`
 }
 
 func proposalObject(x *ledger.Proposal, now int64, n names) proposalJSON {
-	return proposalJSON{
-		ID: hex.EncodeToString(x.ID), What: inWords(&x.Action, n), Action: actionObject(&x.Action, x.By), By: x.By, Why: x.Why,
-		Made: iso(x.Made), Until: iso(x.Until), Outcome: x.At(now), Needed: x.Needed(), Voters: x.Voters, Yes: x.Yes, No: x.No,
-		Decided: iso(x.Decided), Due: iso(x.Due), Cancel: x.Cancel,
-	}
+	h := x.Hint(now)
+	h.Action = actionHint(&x.Action, x.By)
+	return proposalJSON{h, inWords(&x.Action, n)}
 }
 
 type proposalsCmd struct {

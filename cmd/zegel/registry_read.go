@@ -19,16 +19,6 @@ import (
 
 type membersCmd struct{ readFlags }
 
-type memberJSON struct {
-	DID       did.DID `json:"did"`
-	Name      string  `json:"name"`
-	Validator string  `json:"validator,omitempty"`
-	Power     int64   `json:"power,omitempty"` // in the set that signed the header
-	Since     string  `json:"since"`
-	Lost      string  `json:"lost,omitempty"`
-	Barred    string  `json:"barred_from_stops_until,omitempty"`
-}
-
 // Run shows who governs.
 func (c *membersCmd) Run(ctx context.Context, out *output) error {
 	r, err := c.open(out)
@@ -46,15 +36,13 @@ func (c *membersCmd) Run(ctx context.Context, out *output) error {
 	slices.SortFunc(members, func(a, b ledger.Member) int { return strings.Compare(a.Name+string(a.DID), b.Name+string(b.DID)) })
 	object := struct {
 		stamp
-		Members []memberJSON `json:"members"`
-		Needed  int          `json:"votes_needed"`
-	}{r.stamp(p), []memberJSON{}, ledger.TwoThirds(len(members))}
+		Members []ledger.MemberHint `json:"members"`
+		Needed  int                 `json:"votes_needed"`
+	}{r.stamp(p), []ledger.MemberHint{}, ledger.TwoThirds(len(members))}
 	rows := [][]string{{"NAME", "VALIDATOR", "MEMBER SINCE", "DID"}}
 	for _, m := range members {
 		power := powerOf(p.Validators, m.Validator)
-		object.Members = append(object.Members, memberJSON{
-			DID: m.DID, Name: m.Name, Validator: hex.EncodeToString(m.Validator), Power: power, Since: iso(m.Since), Lost: iso(m.Lost), Barred: iso(m.Barred),
-		})
+		object.Members = append(object.Members, m.Hint())
 		rows = append(rows, []string{plain(m.Name), seat(&m, power), day(m.Since), string(m.DID)})
 	}
 	return r.print(p, object, func(w io.Writer) {
@@ -102,7 +90,7 @@ func (c *validatorsCmd) Run(ctx context.Context, out *output) error {
 		return r.failure(err)
 	}
 	type validator struct {
-		Key   string  `json:"key"`
+		Key   string  `json:"pub_key"`
 		Power int64   `json:"power"`
 		Owner did.DID `json:"member,omitempty"`
 		Name  string  `json:"name,omitempty"`
@@ -153,20 +141,6 @@ func tolerance(n int) string {
 
 type stopsCmd struct{ readFlags }
 
-type stopJSON struct {
-	ID            string       `json:"id"`
-	Grade         ledger.Grade `json:"grade"`
-	Subject       did.DID      `json:"subject,omitempty"`
-	Accreditation string       `json:"accreditation,omitempty"`
-	Why           string       `json:"why,omitempty"`
-	Callers       []did.DID    `json:"callers"`
-	Called        string       `json:"called"`
-	InForce       bool         `json:"in_force"`
-	From          string       `json:"from,omitempty"`
-	Until         string       `json:"until,omitempty"`
-	Resumed       string       `json:"resumed,omitempty"`
-}
-
 // Run shows what is stopped.
 func (c *stopsCmd) Run(ctx context.Context, out *output) error {
 	r, err := c.open(out)
@@ -188,14 +162,11 @@ func (c *stopsCmd) Run(ctx context.Context, out *output) error {
 	now := p.Time.Unix()
 	object := struct {
 		stamp
-		Stops []stopJSON `json:"stops"`
-	}{r.stamp(p), []stopJSON{}}
+		Stops []ledger.StopHint `json:"stops"`
+	}{r.stamp(p), []ledger.StopHint{}}
 	for i := range stops {
 		s := &stops[i]
-		object.Stops = append(object.Stops, stopJSON{
-			ID: hex.EncodeToString(s.ID), Grade: s.Grade, Subject: s.Subject, Accreditation: s.Accreditation, Why: s.Why, Callers: s.Callers,
-			Called: iso(s.Called), InForce: s.InForce(now), From: iso(s.From), Until: iso(s.Until), Resumed: iso(s.Resumed),
-		})
+		object.Stops = append(object.Stops, s.Hint(now))
 	}
 	return r.print(p, object, func(w io.Writer) {
 		n := memberNames(members)
@@ -230,21 +201,6 @@ func stopState(s *ledger.Stop, now int64, members int) string {
 
 type parametersCmd struct{ readFlags }
 
-// parametersJSON are the parameters by the names that zegel registry propose parameters takes.
-type parametersJSON struct {
-	BlockBytes      int64 `json:"block_bytes"`
-	EvidenceBlocks  int64 `json:"evidence_blocks"`
-	EvidenceSeconds int64 `json:"evidence_seconds"`
-	RetentionDays   int64 `json:"retention_days"`
-	Guests          int64 `json:"guests"`
-	Lists           int64 `json:"lists"`
-	ProposalDays    int64 `json:"proposal_days"`
-}
-
-func parametersObject(p *ledger.Parameters) parametersJSON {
-	return parametersJSON{p.BlockBytes, p.EvidenceBlocks, p.EvidenceSeconds, p.RetentionDays, p.Guests, p.Lists, p.ProposalDays}
-}
-
 // Run shows what members set together.
 func (c *parametersCmd) Run(ctx context.Context, out *output) error {
 	r, err := c.open(out)
@@ -264,8 +220,8 @@ func (c *parametersCmd) Run(ctx context.Context, out *output) error {
 	}
 	object := struct {
 		stamp
-		Parameters parametersJSON `json:"parameters"`
-	}{r.stamp(p), parametersObject(params)}
+		Parameters ledger.ParametersHint `json:"parameters"`
+	}{r.stamp(p), ledger.ParametersHint(*params)}
 	return r.print(p, object, func(w io.Writer) {
 		rows := [][]string{}
 		for i, row := range parameterRows(params) {

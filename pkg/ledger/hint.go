@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -64,6 +65,7 @@ type ActionHint struct {
 	Accreditation *AccreditationHint `json:"accreditation,omitempty"`
 	ID            string             `json:"id,omitempty"` // of the accreditation, anchor or stop that it ends or confirms
 	Distrust      bool               `json:"distrust,omitempty"`
+	RecordHash    string             `json:"record_sha256,omitempty"` // of the record with new keys
 	Anchor        *AnchorHint        `json:"anchor,omitempty"`
 	Parameters    *ParametersHint    `json:"parameters,omitempty"`
 }
@@ -207,6 +209,10 @@ func (a *Action) Hint() ActionHint {
 		h.Parameters = &x
 	case a.Recover != nil:
 		h.DID = a.Recover.DID
+		if raw, err := Encode(&a.Recover.Record); err == nil {
+			sum := sha256.Sum256(raw)
+			h.RecordHash = hex.EncodeToString(sum[:])
+		}
 	case a.Confirm != nil:
 		h.ID = hex.EncodeToString(a.Confirm.ID)
 	case a.Resume != nil:
