@@ -7,12 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/zegel-id/zegel/pkg/fetch"
 	"github.com/zegel-id/zegel/pkg/ledger"
 )
 
 type statusCmd struct{ readFlags }
+
+// heartbeat is how often there is a block when nothing happens, as nodes are set up.
+const heartbeat = 20 * time.Second
 
 type nodeJSON struct {
 	URL     string `json:"url"`
@@ -57,6 +61,9 @@ func (c *statusCmd) Run(ctx context.Context, out *output) error {
 		if !c.JSON {
 			table(out.Stderr, rows...) // who looks for the trouble wants to see this most of all
 		}
+		if f := (*memberFailure)(nil); errors.As(err, &f) && errors.Is(err, ledger.ErrUnavailable) {
+			f.hint = "no node gave a fresh proof: look at this machine's clock and its way to the nodes, and ask their operators; or ask another node with --node URL"
+		}
 		return err
 	}
 	members, err := p.Members()
@@ -94,6 +101,9 @@ func (c *statusCmd) Run(ctx context.Context, out *output) error {
 	}{r.stamp(p), r.network.ChainID, len(members), len(p.Validators), stopped, voting, nodes}
 	return r.print(p, object, func(w io.Writer) {
 		fmt.Fprintf(w, "Network %s (chain %s)\n", r.network.Name, r.network.ChainID)
+		if old := r.now().Sub(p.Time); old > 2*heartbeat {
+			fmt.Fprintf(w, "Nothing is decided at the moment: the newest block is %s, and there is one every %d seconds when all is well.\n", age(old), int(heartbeat.Seconds()))
+		}
 		state := "nothing is stopped"
 		if stopped > 0 {
 			state = count(stopped, "stop counts", "stops count") + ": see zegel registry stops"
