@@ -66,7 +66,7 @@ var codes = map[ledger.Code][2]string{
 	ledger.TooLarge:      {"too_large", "make it smaller; the limits stand in the documentation"},
 	ledger.TerminalState: {"terminal_state", "this has ended and cannot be changed any more"},
 	ledger.RateLimited:   {"rate_limited", "wait a minute and try again"},
-	ledger.Policy:        {"policy", "the rules of the network do not allow this, or not now; if it takes a decision of the members: zegel registry propose"},
+	ledger.Policy:        {"policy", "the rules of the network do not allow this, or not now"},
 }
 
 // refused is an answer of the registry that says no.
@@ -74,6 +74,9 @@ func refused(code ledger.Code, why string) error {
 	known, ok := codes[code]
 	if !ok {
 		known = [2]string{"unknown", "update this program"}
+	}
+	if code == ledger.Policy && strings.HasSuffix(why, "cannot decide this alone") {
+		known[1] = "it takes a decision of the members: zegel registry propose"
 	}
 	return &memberFailure{category: fmt.Sprintf("code %d %s", code, known[0]), text: plain(why), hint: known[1]}
 }

@@ -90,6 +90,7 @@ func TestRegistryGovernance(t *testing.T) {
 	contains(t, h.refuses(exitFailed, 0, "propose", "parameters", "block_bytes=1", "--yes"), "code 12 policy: ")
 	q := object[sent](h, 0, "propose", "parameters", "retention_days=180", "--yes")
 	contains(t, h.as(1, "proposal", q.Proposal[:4]), "365 -> 180")
+	contains(t, h.as(1, "proposals"), "set the network's parameters: retention_days 365 -> 180\n")
 	h.as(1, "vote", q.Proposal, "--yes")
 	h.as(2, "vote", q.Proposal, "--yes")
 	contains(t, h.as(3, "parameters"), "retention_days    180")

@@ -141,11 +141,15 @@ func (c *proposalsCmd) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	p, err := r.ask(ctx, ledger.KeyProposals(), ledger.KeyMembers())
+	p, err := r.ask(ctx, ledger.KeyProposals(), ledger.KeyMembers(), ledger.KeyParameters())
 	if err != nil {
 		return err
 	}
 	members, err := p.Members()
+	if err != nil {
+		return r.failure(err)
+	}
+	parameters, err := p.Parameters()
 	if err != nil {
 		return r.failure(err)
 	}
@@ -172,7 +176,11 @@ func (c *proposalsCmd) Run(ctx context.Context, out *output) error {
 			fmt.Fprintln(w, "Nothing is voted on.")
 		}
 		for _, x := range all {
-			fmt.Fprintf(w, "%s  %s\n              %s\n", shortID(x.ID), inWords(&x.Action, n), standing(x, now, members))
+			what := inWords(&x.Action, n)
+			if at := x.At(now); x.Action.Parameters != nil && parameters != nil && (at == ledger.Open || at == ledger.Waiting) {
+				what += ": " + parameterChanges(parameters, x.Action.Parameters)
+			}
+			fmt.Fprintf(w, "%s  %s\n              %s\n", shortID(x.ID), what, standing(x, now, members))
 		}
 	})
 }

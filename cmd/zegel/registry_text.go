@@ -254,3 +254,18 @@ func parameterRows(p *ledger.Parameters) [][2]string {
 		{"proposal_days", fmt.Sprint(p.ProposalDays)},
 	}
 }
+
+// parameterChanges says which parameters become what.
+func parameterChanges(from, to *ledger.Parameters) string {
+	var out []string
+	was := parameterRows(from)
+	for i, row := range parameterRows(to) {
+		if was[i][1] != row[1] {
+			out = append(out, row[0]+" "+was[i][1]+" -> "+row[1])
+		}
+	}
+	if out == nil {
+		return "they are so already"
+	}
+	return strings.Join(out, ", ")
+}

@@ -194,3 +194,26 @@ func TestPick(t *testing.T) {
 		}
 	}
 }
+
+// TestPolicyHint: who is told to propose is one who acted alone.
+func TestPolicyHint(t *testing.T) {
+	for why, want := range map[string]bool{"one of 3 members cannot decide this alone": true, "block_bytes: 1 is not between 262144 and 8388608": false} {
+		if got := strings.Contains(refused(ledger.Policy, why).Error(), "zegel registry propose"); got != want {
+			t.Errorf("%q: %v", why, refused(ledger.Policy, why))
+		}
+	}
+}
+
+// TestParameterChanges: a list of proposals names what changes.
+func TestParameterChanges(t *testing.T) {
+	was := &ledger.Parameters{RetentionDays: 365, Guests: 256}
+	for want, to := range map[string]ledger.Parameters{
+		"retention_days 365 -> 180":                   {RetentionDays: 180, Guests: 256},
+		"retention_days 365 -> 180, guests 256 -> 10": {RetentionDays: 180, Guests: 10},
+		"they are so already":                         *was,
+	} {
+		if got := parameterChanges(was, &to); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
