@@ -21,6 +21,14 @@ type proposalRow struct {
 
 func (l *look) proposalRow(p *ledger.Proposal) proposalRow {
 	title, _, _ := l.action(p)
+	if at := p.At(l.x.at()); p.Action.Parameters != nil && (at == ledger.Open || at == ledger.Waiting) {
+		now := l.parameters(l.x.parameters())
+		for i, f := range l.parameters(*p.Action.Parameters) {
+			if f.Value != now[i].Value {
+				title += "; " + f.Name + " " + now[i].Value + " → " + f.Value
+			}
+		}
+	}
 	return proposalRow{
 		Title: title, Href: l.base + "/proposals/" + hex.EncodeToString(p.ID), Pill: l.outcome(p),
 		Line: l.t("registry.proposals.line", "by", l.name(p.By), "yes", len(p.Yes), "voters", len(p.Voters), "needed", p.Needed(), "until", l.moment(p.Until)),
