@@ -229,3 +229,20 @@ func TestExplorerStop(t *testing.T) {
 		t.Errorf("%d grades are on", on)
 	}
 }
+
+// A person who follows a broken link reads a page; a program gets a problem.
+func TestNothingThere(t *testing.T) {
+	_, n, _ := newNode(t, newWorld(t, 1))
+	srv := httptest.NewServer(web.Secure(n.Handler(), nil))
+	defer srv.Close()
+	const browser = "text/html,application/xhtml+xml,*/*;q=0.8"
+	for _, c := range []struct{ path, accept, want string }{
+		{"/nothing", browser, "text/html"}, {"/nothing", "", "application/problem+json"}, {"/nothing", "*/*", "application/problem+json"},
+		{"/v1/nothing", browser, "application/problem+json"}, {"/v1", browser, "application/problem+json"},
+	} {
+		resp, body := header(t, srv.URL+c.path, "Accept", c.accept)
+		if resp.StatusCode != http.StatusNotFound || !strings.HasPrefix(resp.Header.Get("Content-Type"), c.want) || len(body) == 0 {
+			t.Errorf("%s for %q: %d %s", c.path, c.accept, resp.StatusCode, resp.Header.Get("Content-Type"))
+		}
+	}
+}

@@ -57,7 +57,6 @@ func (n *Node) Handler() http.Handler {
 	r := mux.NewRouter()
 	n.routes(r)
 	n.pages(r)
-	r.NotFoundHandler = problem(http.StatusNotFound, "Not found")
 	r.MethodNotAllowedHandler = web.MethodNotAllowed(func(q *http.Request) bool {
 		var match mux.RouteMatch
 		return r.Match(q, &match) && match.MatchErr == nil

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -32,6 +33,15 @@ func (n *Node) pages(r *mux.Router) {
 	get := func(path string, h http.HandlerFunc) { r.HandleFunc(path, h).Methods(http.MethodGet, http.MethodHead) }
 	get("/assets/{version}/{name}", office.Assets)
 	get("/page.css", getStyle)
+	none := problem(http.StatusNotFound, "Not found")
+	r.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path+"/", "/v1/") || !strings.Contains(r.Header.Get("Accept"), "text/html") {
+			none.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Cache-Control", "no-store")
+		n.show(p, w, r, func(*look, *http.Request) (office.Page, error) { return office.Page{}, errNone })
+	})
 }
 
 // publicPages is the shell that the pages share with the services of the town.
