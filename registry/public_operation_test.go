@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -33,13 +35,15 @@ func testIdle(t *testing.T) {
 	go func() { served <- web.Serve(ctx, l, web.Secure(n.Handler(), nil), nil) }()
 	addr := l.Addr().String()
 	const idle = 2000
+	const closes = 15 * time.Second
 	var open []net.Conn
+	var until []time.Time
 	for i := range idle {
 		c, err := net.Dial("tcp", addr)
 		if err != nil {
 			t.Fatal(err)
 		}
-		open = append(open, c)
+		open, until = append(open, c), append(until, time.Now().Add(closes))
 		switch i % 3 { // silent, in the middle of a header, in the middle of a body
 		case 1:
 			fmt.Fprint(c, "GET /v1/proof?key=")
@@ -56,8 +60,20 @@ func testIdle(t *testing.T) {
 	}
 	slices.Sort(times)
 	t.Logf("proofs beside %d idle connections: median %v, p99 %v", idle, times[50], times[98])
-	for _, c := range open {
+	if times[98] > time.Second {
+		t.Errorf("p99 of new requests beside idle connections: %v", times[98])
+	}
+	left := 0
+	for i, c := range open {
+		_ = c.SetReadDeadline(until[i])
+		var late net.Error
+		if _, err := io.Copy(io.Discard, c); errors.As(err, &late) && late.Timeout() {
+			left++
+		}
 		c.Close()
+	}
+	if left > 0 {
+		t.Errorf("%d of %d idle connections are open after %v", left, idle, closes)
 	}
 	stop()
 	if err := <-served; err != nil {
