@@ -185,12 +185,16 @@ func loadSigner(dir string) (*privval.FilePV, error) {
 		return nil, err
 	}
 	for path, into := range map[string]any{key: &privval.FilePVKey{}, state: &privval.FilePVLastSignState{}} {
+		help := ""
+		if path == state {
+			help = "; without what the validator signed last it could sign twice: see Backup and restore in docs/operate-registry.md"
+		}
 		data, err := os.ReadFile(path)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w%s", err, help)
 		}
 		if err := cmtjson.Unmarshal(data, into); err != nil {
-			return nil, fmt.Errorf("%s: not readable", path)
+			return nil, fmt.Errorf("%s: not readable%s", path, help)
 		}
 	}
 	return privval.LoadFilePV(key, state), nil

@@ -214,6 +214,13 @@ func prune(dir string, log *slog.Logger, rules func(ledger.Parameters) policy) (
 // ErrAlone: a network's only validator is restored, and its blocks since the snapshot would be lost.
 var ErrAlone = errors.New("this node is the network's only validator: what it wrote after the snapshot is lost, and services that saw it take what comes instead for an attack")
 
+// fullError says that a directory holds blocks already. It is [fs.ErrExist] without the words about a file.
+type fullError string
+
+func (e fullError) Error() string { return string(e) }
+
+func (fullError) Unwrap() error { return fs.ErrExist }
+
 // Restore fills a node's directory, which has keys, genesis and settings but no blocks, from the directory of a snapshot.
 // The node starts from there and gets the later blocks from others. The snapshot must lead from the genesis file to its
 // state; its newest block is trusted as much as where it comes from, and the network file in the node's directory, if
@@ -225,7 +232,7 @@ func Restore(ctx context.Context, dir, from string, alone bool, log *slog.Logger
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
 	if h := max(s.app.state.snapshot().height, s.blocks.Height()); h > 0 {
-		return nil, fmt.Errorf("%q has blocks up to %d: %w", dir, h, fs.ErrExist)
+		return nil, fullError(fmt.Sprintf("%q holds blocks up to %d already", dir, h))
 	}
 	p, err := readProof(from, s.doc)
 	if err != nil {

@@ -264,7 +264,11 @@ func (a *acting) replace(ctx context.Context, what string, tx ledger.Tx, files *
 	if err := place(); err != nil {
 		return &memberFailure{category: "files", text: fmt.Sprintf("the registry has the new keys, and they are not in their places yet: %v", err), hint: "make room or rights, then run the same command again"}
 	}
-	return a.finish(d, fmt.Sprintf("Keys: %s signs from now on, %s is the next one. Keep copies of both in different places.", files.key, files.next))
+	lines := []string{fmt.Sprintf("Keys: %s signs from now on, %s is the next one. Keep copies of both in different places.", files.key, files.next)}
+	if tx.Kind == ledger.RecoverDID {
+		lines = append(lines, fmt.Sprintf("A new recovery key was made too: %s. The one that you used counts no more; take the new one off this machine.", files.recovery))
+	}
+	return a.finish(d, lines...)
 }
 
 // governing returns the ids of the keys for transactions.
