@@ -109,7 +109,7 @@ func write(t testing.TB, url string, raw []byte) ledger.TxAnswer {
 		t.Fatalf("status %d, %+v", status, a)
 	}
 	var a ledger.TxAnswer
-	if status := getJSON(t, url+"/v1/tx/"+hashOf(raw)+"?wait=10", &a); status != http.StatusOK || a.Code != ledger.OK || a.Height == 0 {
+	if status := getJSON(t, url+"/v1/tx/"+hashOf(raw)+"?wait=25", &a); status != http.StatusOK || a.Code != ledger.OK || a.Height == 0 {
 		t.Fatalf("status %d, %+v", status, a)
 	}
 	return a

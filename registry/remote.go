@@ -104,10 +104,11 @@ func (r *remoteSigner) SignProposal(chainID string, proposal *cmtproto.Proposal)
 
 func (r *remoteSigner) patiently(ask func() error) error {
 	begun := time.Now()
-	for {
+	for try := 1; ; try++ {
 		err := ask()
 		var refused *privval.RemoteSignerError
-		if err == nil || errors.As(err, &refused) || time.Since(begun) > signerTime {
+		// The first try may have spent all the time on a connection that is dead; the signer is back on a new one.
+		if err == nil || errors.As(err, &refused) || try > 1 && time.Since(begun) > signerTime {
 			return err
 		}
 		select {
