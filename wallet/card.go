@@ -243,7 +243,7 @@ func (w *Wallet) Cards(ctx context.Context) ([]Card, error) {
 func (w *Wallet) cards(records []*cardRecord) []Card {
 	cards := []Card{}
 	for _, r := range records {
-		cards = append(cards, r.card(w.opts.Lang, w.opts.Now()))
+		cards = append(cards, r.card(w.lang(), w.opts.Now()))
 	}
 	return cards
 }
@@ -268,7 +268,7 @@ func (w *Wallet) Delete(ctx context.Context, cardID string) error {
 		writes = append(writes, write{name: copyName(r.ID, c.ID)})
 	}
 	writes = append(writes, w.entry(Entry{
-		Kind: "deleted", Party: r.Issuer.Name, Registered: r.Issuer.Registered, Card: displayName(r.Names, w.opts.Lang, r.Type), Outcome: "ok",
+		Kind: "deleted", Party: r.Issuer.Name, Registered: r.Issuer.Registered, Card: displayName(r.Names, w.lang(), r.Type), Outcome: "ok",
 	}))
 	if err := w.store.commit(ctx, writes...); err != nil {
 		return err

@@ -142,7 +142,7 @@ func (d *Disclosure) prepare(ctx context.Context, picks []chosen, c Choice) (map
 	token, undo := map[string][]string{}, map[string][]string{}
 	records := map[string]*cardRecord{}
 	var shown []string
-	e := Entry{Party: d.Verifier, Registered: d.Registered, Purpose: d.Purpose.In(w.opts.Lang)}
+	e := Entry{Party: d.Verifier, Registered: d.Registered, Purpose: d.Purpose.In(w.lang())}
 	extra := func(kind string, path sdjwt.Path) {
 		if i := d.outside(kind, path); i >= 0 && !slices.Contains(e.Extra, d.Extra[i]) {
 			e.Extra = append(e.Extra, d.Extra[i])
@@ -159,12 +159,12 @@ func (d *Disclosure) prepare(ctx context.Context, picks []chosen, c Choice) (map
 			records[r.ID] = r
 		}
 		if len(r.Copies) == 0 {
-			return fail(&Error{NoMatch, &ReissueError{displayName(r.Names, w.opts.Lang, r.Type)}})
+			return fail(&Error{NoMatch, &ReissueError{displayName(r.Names, w.lang(), r.Type)}})
 		}
 		i := slices.IndexFunc(r.Copies, func(c copyState) bool { return !c.Used })
 		if i < 0 {
 			if !c.AllowReuse && !r.reusable() {
-				return fail(&Error{NoMatch, &UsedError{displayName(r.Names, w.opts.Lang, r.Type)}})
+				return fail(&Error{NoMatch, &UsedError{displayName(r.Names, w.lang(), r.Type)}})
 			}
 			i = len(r.Copies) - 1 // always the same one, so that no more than that one can be linked
 		} else {
@@ -177,7 +177,7 @@ func (d *Disclosure) prepare(ctx context.Context, picks []chosen, c Choice) (map
 		}
 		shown = append(shown, copyName(r.ID, r.Copies[i].ID))
 		token[p.query] = append(token[p.query], presentation)
-		name := displayName(r.Names, w.opts.Lang, r.Type)
+		name := displayName(r.Names, w.lang(), r.Type)
 		if e.Card != "" {
 			e.Card += ", "
 		}
@@ -188,7 +188,7 @@ func (d *Disclosure) prepare(ctx context.Context, picks []chosen, c Choice) (map
 		for _, path := range p.paths {
 			extra(r.Type, path)
 			e.Claims = append(e.Claims, path.String())
-			e.Labels = append(e.Labels, r.label(path, w.opts.Lang))
+			e.Labels = append(e.Labels, r.label(path, w.lang()))
 		}
 	}
 	// Until the verifier has answered, the history says that something went out and nobody knows whether it arrived.

@@ -240,7 +240,7 @@ func (d *Disclosure) label() {
 		}
 		for _, r := range d.records {
 			if slices.Contains(q.Types, r.Type) {
-				if name := r.label(q.Path, d.w.opts.Lang); name != safe(path, 120) {
+				if name := r.label(q.Path, d.w.lang()); name != safe(path, 120) {
 					d.Extra[i] = name
 				}
 			}
@@ -264,11 +264,11 @@ func (d *Disclosure) answer(query string) Answer {
 	for _, c := range d.matches.ByQuery[query] {
 		r := d.records[c.HeldID]
 		m := Match{
-			Card: r.card(d.w.opts.Lang, d.w.opts.Now()),
+			Card: r.card(d.w.lang(), d.w.opts.Now()),
 			Last: r.unused() == 1 && !r.reusable(), Reuse: r.unused() == 0 && !r.reusable(),
 		}
 		for _, p := range c.Disclose {
-			claim := Claim{Path: p.String(), Label: r.label(p, d.w.opts.Lang), Extra: d.outside(r.Type, p) >= 0}
+			claim := Claim{Path: p.String(), Label: r.label(p, d.w.lang()), Extra: d.outside(r.Type, p) >= 0}
 			if values := p.Select(r.Claims); len(values) == 1 {
 				claim.Value = values[0]
 			} else {
@@ -356,6 +356,6 @@ func (d *Disclosure) Refuse(ctx context.Context) error {
 	}
 	err := categorised(d.client.Refuse(ctx, d.asked, oauth.AccessDenied), EndpointRefused)
 	return errors.Join(err, d.w.note(ctx, Entry{
-		Kind: "refused", Party: d.Verifier, Registered: d.Registered, Purpose: d.Purpose.In(d.w.opts.Lang), Outcome: string(outcome),
+		Kind: "refused", Party: d.Verifier, Registered: d.Registered, Purpose: d.Purpose.In(d.w.lang()), Outcome: string(outcome),
 	}))
 }

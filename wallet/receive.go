@@ -75,7 +75,7 @@ func (w *Wallet) Receive(ctx context.Context, link string) (*Issuance, error) {
 		i.Issuer, i.Registered = safe(opened.Issuer.Name, 200), true
 	}
 	for _, id := range opened.Offer.ConfigurationIDs {
-		i.Types = append(i.Types, displayName(configurationNames(opened, id), w.opts.Lang, id))
+		i.Types = append(i.Types, displayName(configurationNames(opened, id), w.lang(), id))
 	}
 	if g := opened.Offer.Grants; g != nil && g.PreAuthorized != nil && g.PreAuthorized.TxCode != nil {
 		code := *g.PreAuthorized.TxCode
@@ -145,7 +145,7 @@ func (i *Issuance) Fetch(ctx context.Context, txCode string) ([]Card, error) {
 func (i *Issuance) cards() []Card {
 	cards := []Card{}
 	for _, f := range i.fetched {
-		cards = append(cards, f.record.card(i.w.opts.Lang, i.w.opts.Now()))
+		cards = append(cards, f.record.card(i.w.lang(), i.w.opts.Now()))
 	}
 	return cards
 }
@@ -351,7 +351,7 @@ func (i *Issuance) store(ctx context.Context) error {
 	writes = append(writes, endGrants(have, replaced...)...)
 	var names []string
 	for _, f := range i.fetched {
-		names = append(names, displayName(f.record.Names, w.opts.Lang, f.record.Type))
+		names = append(names, displayName(f.record.Names, w.lang(), f.record.Type))
 	}
 	e := Entry{Kind: "received", Party: i.fetched[0].record.Issuer.Name, Registered: i.fetched[0].record.Issuer.Registered, Outcome: "ok"}
 	for _, name := range names {

@@ -129,7 +129,7 @@ func (w *Wallet) Renew(ctx context.Context, cardID string) (*Renewal, error) {
 // notRenewed writes the history of what did not work.
 func (w *Wallet) notRenewed(ctx context.Context, r *cardRecord, err error) error {
 	w.note(ctx, Entry{
-		Kind: "failed", Party: r.Issuer.Name, Registered: r.Issuer.Registered, Card: displayName(r.Names, w.opts.Lang, r.Type), Outcome: string(CategoryOf(err)),
+		Kind: "failed", Party: r.Issuer.Name, Registered: r.Issuer.Registered, Card: displayName(r.Names, w.lang(), r.Type), Outcome: string(CategoryOf(err)),
 	})
 	return err
 }
@@ -285,7 +285,7 @@ func leaves(claims map[string]any) map[string]any {
 // changes compares what two batches say about the person.
 func (w *Wallet) changes(old, now *cardRecord) []Change {
 	before, after := leaves(old.Subject), leaves(now.Subject)
-	labels := now.card(w.opts.Lang, w.opts.Now()).Labels
+	labels := now.card(w.lang(), w.opts.Now()).Labels
 	paths := maps.Clone(before)
 	maps.Copy(paths, after)
 	var all []Change
@@ -343,7 +343,7 @@ func (r *Renewal) store(ctx context.Context) error {
 	}
 	writes = append(writes, w.entry(Entry{
 		Kind: "renewed", Party: f.record.Issuer.Name, Registered: f.record.Issuer.Registered,
-		Card: displayName(f.record.Names, w.opts.Lang, f.record.Type), Outcome: "ok",
+		Card: displayName(f.record.Names, w.lang(), f.record.Type), Outcome: "ok",
 	}))
 	if err := w.store.commit(ctx, writes...); err != nil {
 		return err
@@ -373,7 +373,7 @@ func (w *Wallet) NeedsRenewal(ctx context.Context) ([]Card, error) {
 	}
 	cards := []Card{}
 	for _, r := range records {
-		c := r.card(w.opts.Lang, w.opts.Now())
+		c := r.card(w.lang(), w.opts.Now())
 		if !c.Renewable || c.Status == "suspended" {
 			continue
 		}

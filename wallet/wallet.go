@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -109,6 +110,8 @@ type Wallet struct {
 	store   *store
 	dev     bool
 	network *ledger.Network // nil: only foreign parties can be met
+
+	language atomic.Pointer[string] // of names and claims; the screen changes it while journeys run
 
 	mu sync.Mutex // one journey changes cards at a time
 }
@@ -342,6 +345,7 @@ func (w *Wallet) start() error {
 	if w.opts.Lang == "" {
 		w.opts.Lang = "nl"
 	}
+	w.language.Store(&w.opts.Lang)
 	return nil
 }
 
@@ -398,12 +402,10 @@ func (w *Wallet) CheckSecret(ctx context.Context, secret string) error {
 	return err
 }
 
-// SetLang chooses the language of names and claims.
-func (w *Wallet) SetLang(lang string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.opts.Lang = lang
-}
+// SetLang chooses the language of names and claims. A journey under way goes on in it.
+func (w *Wallet) SetLang(lang string) { w.language.Store(&lang) }
+
+func (w *Wallet) lang() string { return *w.language.Load() }
 
 // Wipe destroys the wallet: first what its key was wrapped in, so that nothing that is left opens, then the rest.
 func (w *Wallet) Wipe() error {
