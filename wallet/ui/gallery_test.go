@@ -101,6 +101,20 @@ func (g *gallery) show(s state) {
 	g.ui.Render()
 }
 
+// pictured runs visit as a test by itself for each screen in a form, so that one alone can be looked at: names are as
+// "phone/cards".
+func (g *gallery) pictured(t *testing.T, f form, visit func(t *testing.T, s state)) {
+	t.Run(f.name, func(t *testing.T) {
+		g.in(f)
+		for _, s := range states {
+			t.Run(s.name, func(t *testing.T) {
+				g.show(s)
+				visit(t, s)
+			})
+		}
+	})
+}
+
 // each walks through all screens in all forms.
 func (g *gallery) each(visit func(f form, s state)) {
 	for _, f := range forms {

@@ -21,9 +21,11 @@ func TestPictures(t *testing.T) {
 		t.Skip("ZEGEL_GALLERY is not set")
 	}
 	g := newGallery(t)
-	g.each(func(f form, s state) {
-		savePicture(t, filepath.Join(dir, f.name+"-"+s.name+".png"), g.picture(1))
-	})
+	for _, f := range forms {
+		g.pictured(t, f, func(t *testing.T, s state) {
+			savePicture(t, filepath.Join(dir, f.name+"-"+s.name+".png"), g.picture(2))
+		})
+	}
 }
 
 func (g *gallery) picture(scale float32) image.Image {
@@ -33,6 +35,9 @@ func (g *gallery) picture(scale float32) image.Image {
 
 func savePicture(t *testing.T, path string, img image.Image) {
 	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	out, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
@@ -64,23 +69,21 @@ func TestGolden(t *testing.T) {
 		if !some {
 			continue
 		}
-		g.in(f)
-		for _, s := range states {
+		g.pictured(t, f, func(t *testing.T, s state) {
 			if names != nil && !slices.Contains(names, s.name) {
-				continue
+				return
 			}
-			g.show(s)
 			got := reduced(g.picture(1))
 			path := filepath.Join("testdata", "golden", f.name+"-"+s.name+".png")
 			if *update {
 				savePicture(t, path, got)
-				continue
+				return
 			}
 			if why := differs(path, got); why != "" {
-				t.Errorf("%s: %s", s.in(f), why)
+				t.Error(why)
 				savePicture(t, filepath.Join(t.ArtifactDir(), f.name+"-"+s.name+".png"), got)
 			}
-		}
+		})
 	}
 }
 
