@@ -3,16 +3,18 @@ package message
 // frisian are the texts of the wallet in West Frisian, as far as there are any: Dutch stands in for the others. They wait
 // for a native reader (see docs/languages.md).
 var frisian = map[string]string{
-	"wallet.yes":       "ja",
-	"wallet.no":        "nee",
-	"wallet.today":     "Hjoed",
-	"wallet.yesterday": "Juster",
-	"wallet.back":      "Werom",
-	"wallet.close":     "Slute",
-	"wallet.done":      "Klear",
-	"wallet.stop":      "Stopje",
-	"wallet.more":      "Mear lêze",
-	"wallet.busy":      "In amerijke …",
+	"wallet.yes":          "ja",
+	"wallet.no":           "nee",
+	"wallet.today":        "Hjoed",
+	"wallet.yesterday":    "Juster",
+	"wallet.today.in":     "hjoed",
+	"wallet.yesterday.in": "juster",
+	"wallet.back":         "Werom",
+	"wallet.close":        "Slute",
+	"wallet.done":         "Klear",
+	"wallet.stop":         "Stopje",
+	"wallet.more":         "Mear lêze",
+	"wallet.busy":         "In amerijke …",
 
 	"wallet.place.cards":    "Kaarten",
 	"wallet.place.activity": "Aktiviteit",

@@ -174,7 +174,7 @@ func TestText(t *testing.T) {
 	at := time.Date(2028, 5, 14, 9, 5, 7, 0, time.UTC)
 	for _, c := range []struct{ got, want string }{
 		{Date("nl", at), "14 mei 2028"}, {Date("en", at), "14 May 2028"},
-		{Clock("nl", at), "09.05 uur"}, {Clock("en", at), "09:05"}, {ClockSeconds("nl", at), "09.05.07 uur"},
+		{Clock("nl", at), "9.05 uur"}, {Clock("en", at), "09:05"}, {ClockSeconds("nl", at), "9.05.07 uur"},
 		{Left(252 * time.Second), "4:12"}, {Left(-time.Second), "0:00"},
 		{Ago("nl", 42*time.Second), "42 seconden"}, {Ago("nl", time.Minute), "1 minuut"},
 		{Ago("en", 102*time.Minute), "1 hour and 42 minutes"}, {Ago("nl", 72*time.Hour), "3 dagen"}, {Ago("nl", 2*time.Hour), "2 uur"},
@@ -195,9 +195,9 @@ func TestLocal(t *testing.T) {
 		for at, want := range map[string]string{
 			"2026-11-25T09:30:00Z": "25 november 2026, 10.30 uur",
 			"2026-07-25T09:30:00Z": "25 juli 2026, 11.30 uur",
-			"2026-12-31T23:30:00Z": "1 januari 2027, 00.30 uur",
-			"2026-03-29T00:59:00Z": "29 maart 2026, 01.59 uur",
-			"2026-03-29T01:00:00Z": "29 maart 2026, 03.00 uur",
+			"2026-12-31T23:30:00Z": "1 januari 2027, 0.30 uur",
+			"2026-03-29T00:59:00Z": "29 maart 2026, 1.59 uur",
+			"2026-03-29T01:00:00Z": "29 maart 2026, 3.00 uur",
 		} {
 			utc, err := time.Parse(time.RFC3339, at)
 			if err != nil {

@@ -38,7 +38,7 @@ func Clock(lang string, t time.Time) string {
 	if lang == "en" {
 		return t.Format("15:04")
 	}
-	return t.Format("15.04") + " uur"
+	return fmt.Sprintf("%d.%02d uur", t.Hour(), t.Minute())
 }
 
 // ClockSeconds is [Clock] with seconds.
@@ -46,7 +46,7 @@ func ClockSeconds(lang string, t time.Time) string {
 	if lang == "en" {
 		return t.Format("15:04:05")
 	}
-	return t.Format("15.04.05") + " uur"
+	return fmt.Sprintf("%d.%02d.%02d uur", t.Hour(), t.Minute(), t.Second())
 }
 
 // Left writes a time that remains, as "4:12".

@@ -154,15 +154,19 @@ type rosetteKey struct {
 
 // rosette is a drawing in the middle of the rings that are on every card: the mark of the wallet.
 func (l *look) rosette(drawing string, side float32) fyne.CanvasObject {
-	c := alpha(l.ink2, 38)
+	c := alpha(l.accent, 52)
 	back := canvas.NewRaster(func(w, h int) image.Image {
 		return cached(rosetteKey{c, w, h}, func() image.Image {
 			img := image.NewNRGBA(image.Rect(0, 0, w, h))
 			unit := float64(min(w, h)) / 186
 			for y := range h {
 				for x := range w {
+					fx, fy := (float64(x)+.5-float64(w)/2)/unit, (float64(y)+.5-float64(h)/2)/unit
+					if math.Hypot(fx, fy) < 35 {
+						continue // the mark has holes, through which no rings may show
+					}
 					dot := c
-					dot.A = uint8(float64(c.A) * rings((float64(x)+.5-float64(w)/2)/unit, (float64(y)+.5-float64(h)/2)/unit, unit))
+					dot.A = uint8(float64(c.A) * rings(fx, fy, unit))
 					img.SetNRGBA(x, y, dot)
 				}
 			}

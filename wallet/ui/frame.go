@@ -134,13 +134,27 @@ func (u *UI) page(s vm.Screen, content fyne.CanvasObject, foot ...fyne.CanvasObj
 		head = append(head, air(24))
 	}
 	if _, card := s.(*vm.Card); !card {
-		head = append(head, pad(0, e, 8, e, u.write(display, u.ink, s.Title()))) // a card says its own name
+		head = append(head, pad(0, e, 8, e, u.write(title, u.ink, s.Title()))) // a card says its own name
 	}
 	body := u.scrolled("page", pad(8, e, 24, e, u.measured(content)))
 	if len(foot) == 0 {
 		return container.New(&top{}, col(0, head...), body)
 	}
 	return container.New(&top{}, col(0, head...), body, u.foot(foot...))
+}
+
+// journey is a whole page for a step that is not a place: a cross that closes it, a small name of what this is, content
+// that scrolls, and buttons at the foot. Without close there is no cross; seen is called when the end was in sight.
+func (u *UI) journey(name string, close func(), content fyne.CanvasObject, seen func(), foot ...fyne.CanvasObject) fyne.CanvasObject {
+	e := u.edge()
+	head := fyne.CanvasObject(air(24))
+	if close != nil {
+		cross := u.glyph(u.text("close"), "close", close)
+		head = pad(8, e, 0, e-12, beside(0, 1, cross, u.centred(smallB, u.ink2, name), sized(target, target, air(0))))
+	}
+	body := u.scrolled("page", pad(8, e, 24, e, u.measured(content)))
+	body.seen = seen
+	return container.New(&top{}, head, body, pad(8, e, 24, e, u.measured(col(12, foot...))))
 }
 
 // foot is where the buttons are.

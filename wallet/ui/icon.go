@@ -20,6 +20,9 @@ import (
 //	O x y r, D x y r    a circle as a stroke, a disc
 //	A x y r from to     part of a circle in degrees, clockwise from the right
 //	R x y w h r         a rectangle with round corners as a stroke; B the same, filled
+//	S x y r n d         a scalloped disc: n round bumps that stick out by d
+//	C x y r w           a circle as a stroke of width w
+//	T w x y …           a stroke of width w through points
 //	W …                 what follows is cut out of what came before
 var icons = map[string]string{
 	"card":      "R 3 5 18 14 3 M 3 10 L 21 10 M 7 15 L 10 15",
@@ -66,8 +69,9 @@ var icons = map[string]string{
 	"pause":     "B 2.5 2.5 19 19 3.4 W M 9.2 8 L 9.2 16 M 14.8 8 L 14.8 16",
 	"question":  "F 12 1 23 12 12 23 1 12 Z W A 12 9.6 2.7 180 400 M 13.9 11.5 L 12 13.6 D 12 16.9 1.3",
 	"add":       "D 12 12 10 W M 12 7.2 L 12 16.8 M 7.2 12 L 16.8 12",
-	"seal":      "S 12 12 9.6 12 W M 7.4 12.2 L 10.6 15.4 L 16.6 8.8",
-	"sealplain": "S 12 12 10.4 16 W M 8.8 8.6 L 15.2 8.6 L 8.8 15.4 L 15.2 15.4",
+	"seal":      "S 12 12 9.6 12 1.4 W M 7.4 12.2 L 10.6 15.4 L 16.6 8.8",
+	"sealtick":  "S 12 12 10.7 18 1 W C 12 12 8.6 .5 T 1.9 8.2 12.2 10.9 14.9 15.9 9.3",
+	"sealplain": "S 12 12 10.7 18 1 W C 12 12 8.6 .5 T 1.9 9 8.9 15 8.9 9 15.1 15 15.1",
 }
 
 const stroke = 2
@@ -189,8 +193,13 @@ func parseIcon(commands string) []layer {
 		case "S":
 			add(func(x, y float64) float64 {
 				dx, dy := x-n[0], y-n[1]
-				return math.Hypot(dx, dy) - n[2] - .75*math.Cos(n[3]*math.Atan2(dy, dx))
+				return math.Hypot(dx, dy) - n[2] - n[4]*math.Abs(math.Cos(n[3]/2*math.Atan2(dy, dx)))
 			})
+		case "C":
+			add(func(x, y float64) float64 { return math.Abs(math.Hypot(x-n[0], y-n[1])-n[2]) - n[3]/2 })
+		case "T":
+			line := polyline(n[1:], false)
+			add(func(x, y float64) float64 { return line(x, y) + stroke/2 - n[0]/2 })
 		}
 	}
 	return layers

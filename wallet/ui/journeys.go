@@ -52,7 +52,7 @@ func (u *UI) ending(kind, head string, lines []fyne.CanvasObject, buttons ...fyn
 	c, _ := statusOf(kind).colour(u.palette)
 	mark := fyne.CanvasObject(container.NewCenter(icon(statusOf(kind).drawing, 72, c)))
 	if kind == "valid" {
-		mark = u.rosette("seal", u.markSide())
+		mark = u.rosette("sealtick", u.markSide())
 	}
 	parts := append([]fyne.CanvasObject{air(8), mark, u.centred(title, u.ink, head)}, lines...)
 	return u.sheet(col(16, parts...), nil, buttons...)

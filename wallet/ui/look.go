@@ -83,16 +83,8 @@ func outline(fill, edge color.Color, width, corner float32) *canvas.Rectangle {
 	return r
 }
 
-// raised puts a shape on paper: with a soft shadow by day, with a hairline by night.
-func (l *look) raised(corner float32) *canvas.Rectangle {
-	r := block(l.surface, corner)
-	if l.dark {
-		r.StrokeColor, r.StrokeWidth = l.hair, 1
-		return r
-	}
-	r.Shadow = canvas.Shadow{Color: l.shadow, BlurRadius: 6, Offset: fyne.NewPos(0, 3), Variant: canvas.DropShadow}
-	return r
-}
+// raised puts a shape on paper, with a hairline around it.
+func (l *look) raised(corner float32) *canvas.Rectangle { return outline(l.surface, l.hair, 1, corner) }
 
 // group is a raised block around content.
 func (l *look) group(content fyne.CanvasObject) *fyne.Container {

@@ -143,7 +143,7 @@ func (l *look) row(e entry, do func()) fyne.CanvasObject {
 	case e.end != nil:
 		parts = append(parts, e.end)
 	case e.value != "":
-		parts = append(parts, l.line(body, l.ink2, e.value))
+		parts = append(parts, l.line(small, l.ink2, e.value))
 	}
 	if e.opens {
 		parts = append(parts, icon("next", 20, l.ink2))
@@ -165,6 +165,11 @@ func (l *look) rows(all ...fyne.CanvasObject) fyne.CanvasObject {
 		out = append(out, o)
 	}
 	return l.group(col(0, out...))
+}
+
+// section is the heading of a part of a page, maybe with a button at the right.
+func (l *look) section(name string, end ...fyne.CanvasObject) fyne.CanvasObject {
+	return beside(12, 0, append([]fyne.CanvasObject{l.write(heading, l.ink, name)}, end...)...)
 }
 
 // toggle is a switch; on shows a tick and not only a colour.

@@ -41,7 +41,7 @@ func (u *UI) chip(name string, on bool, do func()) *tap {
 	back, c, s := outline(u.surface, u.lineStrong, 1.5, 22), u.ink, small
 	parts := []fyne.CanvasObject{}
 	if on {
-		back, c, s = block(u.accentSoft, 22), u.onAccentSoft, smallB
+		back, c, s = block(u.accent, 22), u.onAccent, smallB
 		parts = append(parts, icon("check", 16, c))
 	}
 	parts = append(parts, u.line(s, c, name))

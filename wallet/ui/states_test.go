@@ -65,7 +65,7 @@ func (g *gallery) values(n int) []vm.Value {
 
 func (g *gallery) detail(n, copies int) *vm.Card {
 	return &vm.Card{Item: g.items()[n], Values: g.values(4), Registered: true, Copies: copies, Of: 10,
-		Checked: g.app.Text("wallet.card.checked", "time", "25 november 2026, 09.12 uur")}
+		Checked: g.app.Text("wallet.card.checked", "time", g.app.Text("wallet.today.in")+", 9.12 uur")}
 }
 
 func (g *gallery) share(step vm.ShareStep) *vm.Share {
@@ -93,10 +93,10 @@ func (g *gallery) lines() []vm.Line {
 	a := g.app
 	return []vm.Line{
 		{N: 0, Day: a.Text("wallet.today"), Party: city, What: a.Count(1, "wallet.activity.shared"), Time: "10.42 uur", Kind: "shared"},
-		{N: 1, Day: a.Text("wallet.today"), Party: "Theater Voorbeeld", What: a.Text("wallet.activity.refused"), Time: "09.05 uur", Kind: "refused"},
+		{N: 1, Day: a.Text("wallet.today"), Party: "Theater Voorbeeld", What: a.Text("wallet.activity.refused"), Time: "9.05 uur", Kind: "refused"},
 		{N: 2, Day: "18 november 2026", Party: school, What: a.Text("wallet.activity.received", "card", "Diploma Verpleegkunde"), Time: "14.20 uur", Kind: "received"},
 		{N: 3, Day: "18 november 2026", Party: long, What: a.Count(2, "wallet.activity.shared"), Time: "11.00 uur", Kind: "shared"},
-		{N: 4, Day: "3 november 2026", Party: city, What: a.Text("wallet.activity.revoked", "card", "Zwembadpas"), Time: "08.30 uur", Kind: "revoked"},
+		{N: 4, Day: "3 november 2026", Party: city, What: a.Text("wallet.activity.revoked", "card", "Zwembadpas"), Time: "8.30 uur", Kind: "revoked"},
 		{N: 5, Day: "30 oktober 2026", Party: "Sportclub Voorbeeld", What: a.Text("wallet.activity.failed"), Time: "19.15 uur", Kind: "failed"},
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/zegel-id/zegel/pkg/message"
 	"github.com/zegel-id/zegel/wallet"
 )
 
@@ -93,13 +92,11 @@ func (a *App) line(n int, e wallet.Entry) Line {
 
 // day names the day of a line: today, yesterday, or the date.
 func (a *App) day(t time.Time) string {
-	now := message.Local(a.deps.Now())
-	y, m, d := message.Local(t).Date()
-	for i, key := range []string{"wallet.today", "wallet.yesterday"} {
-		ny, nm, nd := now.AddDate(0, 0, -i).Date()
-		if y == ny && m == nm && d == nd {
-			return a.Text(key)
-		}
+	switch a.deps.daysAgo(t) {
+	case 0:
+		return a.Text("wallet.today")
+	case 1:
+		return a.Text("wallet.yesterday")
 	}
 	return a.date(t)
 }
