@@ -268,7 +268,8 @@ func (w *Wallet) Delete(ctx context.Context, cardID string) error {
 		writes = append(writes, write{name: copyName(r.ID, c.ID)})
 	}
 	writes = append(writes, w.entry(Entry{
-		Kind: "deleted", Party: r.Issuer.Name, Registered: r.Issuer.Registered, Card: displayName(r.Names, w.lang(), r.Type), Outcome: "ok",
+		Kind: "deleted", Party: r.Issuer.Name, Registered: r.Issuer.Registered, Card: displayName(r.Names, w.lang(), r.Type), Cards: []string{r.ID},
+		Outcome: "ok",
 	}))
 	if err := w.store.commit(ctx, writes...); err != nil {
 		return err
@@ -288,6 +289,7 @@ type Entry struct {
 	Unknown    bool      `json:"unknown,omitempty"` // who it was is not known; Party is the address the request came from
 	Purpose    string    `json:"purpose,omitempty"`
 	Card       string    `json:"card,omitempty"`
+	Cards      []string  `json:"cards,omitempty"` // ids of the cards it is about, as [Card.ID]
 	Claims     []string  `json:"claims,omitempty"`
 	Labels     []string  `json:"labels,omitempty"` // names of the claims for people, in the same order
 	Extra      []string  `json:"extra,omitempty"`  // shared although outside the registered purpose

@@ -182,6 +182,9 @@ func (d *Disclosure) prepare(ctx context.Context, picks []chosen, c Choice) (map
 			e.Card += ", "
 		}
 		e.Card += name
+		if !slices.Contains(e.Cards, r.ID) {
+			e.Cards = append(e.Cards, r.ID)
+		}
 		if len(p.paths) == 0 {
 			extra(r.Type, nil)
 		}

@@ -349,16 +349,13 @@ func (i *Issuance) store(ctx context.Context) error {
 		}
 	}
 	writes = append(writes, endGrants(have, replaced...)...)
-	var names []string
-	for _, f := range i.fetched {
-		names = append(names, displayName(f.record.Names, w.lang(), f.record.Type))
-	}
 	e := Entry{Kind: "received", Party: i.fetched[0].record.Issuer.Name, Registered: i.fetched[0].record.Issuer.Registered, Outcome: "ok"}
-	for _, name := range names {
+	for _, f := range i.fetched {
 		if e.Card != "" {
 			e.Card += ", "
 		}
-		e.Card += name
+		e.Card += displayName(f.record.Names, w.lang(), f.record.Type)
+		e.Cards = append(e.Cards, f.record.ID)
 	}
 	if err := w.store.commit(ctx, append(writes, w.entry(e))...); err != nil {
 		return err

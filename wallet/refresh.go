@@ -34,7 +34,8 @@ func (w *Wallet) Refresh(ctx context.Context) ([]Card, error) {
 			writes = append(writes, endGrants(records, r.ID)...)
 			r.Grant = ""
 			writes = append(writes, w.entry(Entry{
-				Kind: "revoked", Party: r.Issuer.Name, Registered: r.Issuer.Registered, Card: displayName(r.Names, w.lang(), r.Type), Outcome: "ok",
+				Kind: "revoked", Party: r.Issuer.Name, Registered: r.Issuer.Registered, Card: displayName(r.Names, w.lang(), r.Type), Cards: []string{r.ID},
+				Outcome: "ok",
 			}))
 		}
 		r.Status, r.Checked = status, w.opts.Now().UTC()

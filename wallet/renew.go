@@ -129,7 +129,8 @@ func (w *Wallet) Renew(ctx context.Context, cardID string) (*Renewal, error) {
 // notRenewed writes the history of what did not work.
 func (w *Wallet) notRenewed(ctx context.Context, r *cardRecord, err error) error {
 	w.note(ctx, Entry{
-		Kind: "failed", Party: r.Issuer.Name, Registered: r.Issuer.Registered, Card: displayName(r.Names, w.lang(), r.Type), Outcome: string(CategoryOf(err)),
+		Kind: "failed", Party: r.Issuer.Name, Registered: r.Issuer.Registered, Card: displayName(r.Names, w.lang(), r.Type), Cards: []string{r.ID},
+		Outcome: string(CategoryOf(err)),
 	})
 	return err
 }
@@ -343,7 +344,7 @@ func (r *Renewal) store(ctx context.Context) error {
 	}
 	writes = append(writes, w.entry(Entry{
 		Kind: "renewed", Party: f.record.Issuer.Name, Registered: f.record.Issuer.Registered,
-		Card: displayName(f.record.Names, w.lang(), f.record.Type), Outcome: "ok",
+		Card: displayName(f.record.Names, w.lang(), f.record.Type), Cards: []string{f.record.ID}, Outcome: "ok",
 	}))
 	if err := w.store.commit(ctx, writes...); err != nil {
 		return err
@@ -361,7 +362,7 @@ func (r *Renewal) Decline(ctx context.Context) error {
 	r.done = true
 	r.i.tell(ctx, credentialDeleted)
 	r.i.fetched = nil
-	return r.i.w.note(ctx, Entry{Kind: "refused", Party: r.Issuer, Registered: r.Registered, Card: r.Card.Name, Outcome: string(UserDeclined)})
+	return r.i.w.note(ctx, Entry{Kind: "refused", Party: r.Issuer, Registered: r.Registered, Card: r.Card.Name, Cards: []string{r.card}, Outcome: string(UserDeclined)})
 }
 
 // NeedsRenewal lists the cards that should be renewed now and can be: at most a third of the copies is left, the end is near

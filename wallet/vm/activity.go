@@ -24,6 +24,8 @@ type Line struct {
 type Activity struct {
 	Lines   []Line
 	Filter  string // "", shared, received, other
+	Card    string // id: the lines about this card only
+	About   string // its name
 	Problem *Problem
 
 	app     *App
@@ -33,8 +35,11 @@ type Activity struct {
 // Filters of the history, in their order on the screen.
 var Filters = []string{"", "shared", "received", "other"}
 
-func (a *App) newActivity() *Activity {
-	s := &Activity{app: a}
+func (a *App) newActivity() *Activity { return a.activityOf("", "") }
+
+// activityOf is what happened with one card; "": with all.
+func (a *App) activityOf(card, name string) *Activity {
+	s := &Activity{app: a, Card: card, About: name}
 	s.refresh()
 	return s
 }
@@ -65,6 +70,9 @@ func (s *Activity) fill() {
 }
 
 func (s *Activity) passes(e wallet.Entry) bool {
+	if s.Card != "" && !slices.Contains(e.Cards, s.Card) {
+		return false
+	}
 	switch s.Filter {
 	case "shared", "received":
 		return e.Kind == s.Filter
