@@ -39,6 +39,8 @@ type testNode struct {
 	keys   Keys
 	srv    *httptest.Server
 	url    string // of the newest start
+
+	ahead time.Duration // of Config
 }
 
 // startNetwork founds a network of n members and starts their nodes.
@@ -151,7 +153,7 @@ func (tn *testNet) start(t testing.TB, node *testNode) {
 	}
 	out := &closingWriter{to: testWriter{t}}
 	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelError}))
-	n, err := Start(t.Context(), Config{Dir: node.dir, Logger: log})
+	n, err := Start(t.Context(), Config{Dir: node.dir, Logger: log, ahead: node.ahead})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,6 +42,7 @@ type Config struct {
 	asleep time.Duration                  // instead of stale, for tests
 	policy func(ledger.Parameters) policy // instead of what parameters and settings say, for tests
 	room   uint64                         // bytes instead of leastRoom, for tests
+	ahead  time.Duration                  // that the time of a block may lie before this clock, instead of CometBFT's minute, for tests
 }
 
 // stale is how old the newest header may be at a start before the one validator makes new blocks at once.
@@ -161,6 +162,9 @@ func Start(ctx context.Context, c Config) (_ *Node, err error) {
 		return nil, errors.Join(err, state.close())
 	}
 	comet := cometConfig(c.Dir, settings)
+	if c.ahead != 0 {
+		comet.Consensus.BlockTimeTolerance = c.ahead
+	}
 	if err := comet.ValidateBasic(); err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/cometbft/cometbft/crypto/ed25519"
 	cmtlog "github.com/cometbft/cometbft/libs/log"
 	"github.com/cometbft/cometbft/privval"
+	"github.com/cometbft/cometbft/types"
 
 	"github.com/zegel-id/zegel/pkg/ledger"
 )
@@ -53,10 +54,37 @@ func (p *signerProcess) end() error {
 	return p.Stop()
 }
 
+// serveSigner starts a signer for the node that waits at an address.
+func serveSigner(t testing.TB, address string, key types.PrivValidator) *signerProcess {
+	t.Helper()
+	p := &signerProcess{dial: privval.DialTCPFn(strings.TrimPrefix(address, "tcp://"), 3*time.Second, ed25519.GenPrivKey())}
+	dial := p.connect
+	endpoint := privval.NewSignerDialerEndpoint(cmtlog.NewNopLogger(), dial, privval.SignerDialerEndpointRetryWaitInterval(50*time.Millisecond),
+		privval.SignerDialerEndpointConnRetries(1000))
+	p.SignerServer = privval.NewSignerServer(endpoint, testChain, key)
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// moveKey takes the key of a validator out of its directory and returns where it and its state are then.
+func moveKey(t testing.TB, dir string) (key, state string) {
+	t.Helper()
+	vault := t.TempDir()
+	key, state = filepath.Join(vault, "key.json"), filepath.Join(vault, "state.json")
+	for from, to := range map[string]string{signerKeyFile: key, signerState: state} {
+		if err := os.Rename(filepath.Join(dir, from), to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return key, state
+}
+
 // TestRemoteSigner runs a validator whose key is not in its directory, and goes on after the signer was away.
 func TestRemoteSigner(t *testing.T) {
 	w := newWorld(t, 1)
-	dir, vault := filepath.Join(t.TempDir(), "node"), t.TempDir()
+	dir := filepath.Join(t.TempDir(), "node")
 	if err := Init(dir, w.genesis); err != nil {
 		t.Fatal(err)
 	}
@@ -67,12 +95,7 @@ func TestRemoteSigner(t *testing.T) {
 	if _, err := Start(t.Context(), Config{Dir: dir}); err == nil || !strings.Contains(err.Error(), "still in") {
 		t.Errorf("the key is in two places: %v", err)
 	}
-	key, state := filepath.Join(vault, "key.json"), filepath.Join(vault, "state.json")
-	for from, to := range map[string]string{signerKeyFile: key, signerState: state} {
-		if err := os.Rename(filepath.Join(dir, from), to); err != nil {
-			t.Fatal(err)
-		}
-	}
+	key, state := moveKey(t, dir)
 	// Nobody is there yet, and the node is told to stop.
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	begun := time.Now()
@@ -80,18 +103,7 @@ func TestRemoteSigner(t *testing.T) {
 		t.Errorf("no signer: %v after %v", err, time.Since(begun))
 	}
 	cancel()
-	serve := func() *signerProcess {
-		p := &signerProcess{dial: privval.DialTCPFn(strings.TrimPrefix(address, "tcp://"), 3*time.Second, ed25519.GenPrivKey())}
-		dial := p.connect
-		endpoint := privval.NewSignerDialerEndpoint(cmtlog.NewNopLogger(), dial, privval.SignerDialerEndpointRetryWaitInterval(50*time.Millisecond),
-			privval.SignerDialerEndpointConnRetries(1000))
-		s := privval.NewSignerServer(endpoint, testChain, privval.LoadFilePV(key, state))
-		if err := s.Start(); err != nil {
-			t.Fatal(err)
-		}
-		p.SignerServer = s
-		return p
-	}
+	serve := func() *signerProcess { return serveSigner(t, address, privval.LoadFilePV(key, state)) }
 	first := serve()
 	n, srv := openNode(t, dir)
 	m := w.members[0]

@@ -413,6 +413,7 @@ func TestRequired(t *testing.T) {
 
 	t.Run("VAL-03", testEquivocation)
 	t.Run("VAL-05", testPublicPort)
+	t.Run("CLK-03", testClocks)
 	t.Run("OPS-01", testIdle)
 	t.Run("OPS-02", testHostileQueries)
 	t.Run("OPS-09", testBrokenStore)
