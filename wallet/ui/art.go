@@ -153,8 +153,8 @@ type rosetteKey struct {
 }
 
 // rosette is a drawing in the middle of the rings that are on every card: the mark of the wallet.
-func (l *look) rosette(drawing string, side float32) fyne.CanvasObject {
-	c := alpha(l.accent, 52)
+func (u *UI) rosette(drawing string, side float32) fyne.CanvasObject {
+	c := alpha(u.accent, 52)
 	back := canvas.NewRaster(func(w, h int) image.Image {
 		return cached(rosetteKey{c, w, h}, func() image.Image {
 			img := image.NewNRGBA(image.Rect(0, 0, w, h))
@@ -173,7 +173,11 @@ func (l *look) rosette(drawing string, side float32) fyne.CanvasObject {
 			return img
 		})
 	})
-	return container.NewCenter(sized(side, side, over(back, container.NewCenter(icon(drawing, side*.44, l.accent)))))
+	mark := icon(drawing, side*.44, u.accent)
+	if drawing == "sealtick" {
+		mark = u.stroked(side * .44)
+	}
+	return container.NewCenter(sized(side, side, over(back, container.NewCenter(mark))))
 }
 
 // rings is how strongly the lines of the rosette cover a point: sines around a circle, each shifted in phase. A line

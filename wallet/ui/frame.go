@@ -19,6 +19,7 @@ var places = []struct {
 
 // framed puts the tab bar under a place, or the rail beside it.
 func (u *UI) framed(content fyne.CanvasObject) fyne.CanvasObject {
+	content = u.moving(content)
 	if u.wide {
 		return container.New(&row{wide: 1, gap: 0, fill: true}, sized(railWidth, 0, u.rail()), content)
 	}
@@ -198,12 +199,14 @@ func (u *UI) overCards(sheet fyne.CanvasObject) fyne.CanvasObject {
 	layers := []fyne.CanvasObject{under, canvas.NewBlur(8), canvas.NewRectangle(u.scrim)}
 	if u.wide {
 		back := block(u.surface, radiusSheet)
-		layers = append(layers, container.New(&panel{widest: panelWidth(sheet)}, over(back, sheet)))
+		layers = append(layers, container.New(&panel{widest: panelWidth(sheet)}, u.rises(over(back, sheet))))
 	} else {
 		back := block(u.surface, radiusSheet)
-		layers = append(layers, container.New(&rising{}, over(container.New(&below{}, back), sheet)))
+		layers = append(layers, container.New(&rising{}, u.rises(over(container.New(&below{}, back), sheet))))
 	}
-	return over(layers...)
+	u.motion.veil = canvas.NewRectangle(color.Transparent)
+	u.motion.veil.Hide()
+	return over(append(layers, u.motion.veil)...)
 }
 
 // rising is a sheet at the foot: as high as its content, but for 64 of what lies under it.

@@ -43,7 +43,9 @@ func (l *look) button(name, drawing string, fill, edge, text color.Color, do fun
 		label.Layout.(*words).align = fyne.TextAlignLeading
 		inner = pad(16*l.scale, 16, 16*l.scale, 16, container.New(&labelled{10}, icon(drawing, 24, text), label))
 	}
-	return l.tap(name, radius, over(b, inner), do)
+	t := l.tap(name, radius, over(b, inner), do)
+	t.soft = true
+	return t
 }
 
 // disabled shows that a button cannot be used yet.

@@ -23,7 +23,7 @@ func (u *UI) dots(n int) fyne.CanvasObject {
 		}
 		all = append(all, sized(16, 16, d))
 	}
-	return container.NewCenter(beside(16, -2, all...))
+	return u.shakes(container.NewCenter(beside(16, -2, all...)))
 }
 
 // pad is the keys.
@@ -60,7 +60,7 @@ func (u *UI) padKey(r rune, p pinPad, can bool) fyne.CanvasObject {
 		u.app.Touch()
 		p.Type(digit)
 	})
-	t.off = !can
+	t.off, t.soft = !can, true
 	return t
 }
 

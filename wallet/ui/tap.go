@@ -4,6 +4,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/driver/mobile"
 	"fyne.io/fyne/v2/widget"
 )
 
@@ -21,8 +22,10 @@ type tap struct {
 	off      bool
 	noReturn bool // Enter does nothing: what cannot be taken back is chosen with Space or a tap
 	focused  bool
+	soft     bool // gives way when it is pressed: buttons and keys, not cards, whose art would have to be drawn anew
 	behind   bool // under a sheet: neither mouse nor keyboard comes there
 	look     *look
+	squeezed float32 // how far it is pressed in, 0 to 1
 }
 
 var (
@@ -31,6 +34,8 @@ var (
 	_ fyne.Disableable   = (*tap)(nil) // so that Tab passes it by
 	_ desktop.Hoverable  = (*tap)(nil)
 	_ desktop.Cursorable = (*tap)(nil)
+	_ desktop.Mouseable  = (*tap)(nil)
+	_ mobile.Touchable   = (*tap)(nil)
 	_ flow               = (*tap)(nil)
 )
 
@@ -50,8 +55,9 @@ func (t *tap) CreateRenderer() fyne.WidgetRenderer { return &tapRenderer{t} }
 type tapRenderer struct{ t *tap }
 
 func (r *tapRenderer) Layout(size fyne.Size) {
-	r.t.content.Move(fyne.Position{})
-	r.t.content.Resize(size)
+	in := size.Subtract(fyne.NewSize(size.Width*pressedIn*r.t.squeezed, size.Height*pressedIn*r.t.squeezed))
+	r.t.content.Move(fyne.NewPos((size.Width-in.Width)/2, (size.Height-in.Height)/2))
+	r.t.content.Resize(in)
 	r.t.press.Resize(size)
 	// Three of air, then three of ring, outside of the control.
 	r.t.ring.Move(fyne.NewPos(-6, -6))
@@ -138,6 +144,38 @@ func (t *tap) MouseMoved(*desktop.MouseEvent) {}
 func (t *tap) MouseOut() {
 	t.press.Hide()
 	t.press.Refresh()
+}
+
+// pressedIn is how much smaller a control is while a finger or the mouse holds it down.
+const pressedIn = .02
+
+// MouseDown implements [desktop.Mouseable].
+func (t *tap) MouseDown(*desktop.MouseEvent) { t.squeeze(1) }
+
+// MouseUp implements [desktop.Mouseable].
+func (t *tap) MouseUp(*desktop.MouseEvent) { t.squeeze(0) }
+
+// TouchDown implements [mobile.Touchable].
+func (t *tap) TouchDown(*mobile.TouchEvent) { t.squeeze(1) }
+
+// TouchUp implements [mobile.Touchable].
+func (t *tap) TouchUp(*mobile.TouchEvent) { t.squeeze(0) }
+
+// TouchCancel implements [mobile.Touchable].
+func (t *tap) TouchCancel(*mobile.TouchEvent) { t.squeeze(0) }
+
+func (t *tap) squeeze(to float32) {
+	if t.off || t.behind || t.do == nil || !t.soft || t.look.still {
+		return
+	}
+	from := t.squeezed
+	a := fyne.NewAnimation(pressTime, func(part float32) {
+		t.squeezed = from + (to-from)*part
+		(&tapRenderer{t}).Layout(t.Size())
+		canvas.Refresh(t)
+	})
+	a.Curve = fyne.AnimationEaseOut
+	t.look.start(a)
 }
 
 // Cursor implements [desktop.Cursorable].

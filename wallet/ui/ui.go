@@ -50,11 +50,14 @@ type UI struct {
 	kept   map[string]string  // texts being typed on it
 	offset map[string]float32 // how far parts of it are scrolled
 	size   fyne.Size
+	motion motion
+	before scene // what was shown before this picture
 }
 
 // New draws app in win. Call [UI.Render] whenever the app has changed, on the thread that draws.
 func New(app *vm.App, win fyne.Window, p Platform) *UI {
 	u := &UI{app: app, win: win, platform: p, kept: map[string]string{}, offset: map[string]float32{}}
+	u.look.start = (*fyne.Animation).Start
 	u.root = fyne.NewContainerWithoutLayout()
 	u.root.Layout = &window{u}
 	win.SetPadded(false)
@@ -126,6 +129,7 @@ func (u *UI) Render() {
 	if !same {
 		u.shown, u.kept, u.offset = key, map[string]string{}, map[string]float32{}
 	}
+	u.motion.begin()
 	u.root.Objects = []fyne.CanvasObject{canvas.NewRectangle(u.bg), u.content(screen)}
 	stack{}.Layout(u.root.Objects, u.size)
 	u.root.Refresh()
@@ -134,6 +138,9 @@ func (u *UI) Render() {
 	if u.win.Canvas().Focused() == nil {
 		u.refocus(u.first(screen))
 	}
+	now := u.scene(screen)
+	u.play(u.before, now)
+	u.before = now
 }
 
 // first is the control that has the focus when a person has to decide: the one that shares nothing.
@@ -225,9 +232,9 @@ func (u *UI) content(s vm.Screen) fyne.CanvasObject {
 		if u.app.Unlocked() {
 			return u.framed(inner)
 		}
-		return widest(480, inner)
+		return u.moving(widest(480, inner))
 	}
-	return inner
+	return u.moving(inner)
 }
 
 func (u *UI) place(s vm.Screen) fyne.CanvasObject {

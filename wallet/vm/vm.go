@@ -137,6 +137,9 @@ func (a *App) open(s Screen) {
 // CanGoBack says whether there is a screen under this one.
 func (a *App) CanGoBack() bool { return len(a.back) > 0 }
 
+// Depth counts the screens under this one.
+func (a *App) Depth() int { return len(a.back) }
+
 // Back returns to the screen under this one. Work that is under way for this one is forgotten.
 func (a *App) Back() {
 	if len(a.back) == 0 {
