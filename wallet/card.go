@@ -36,6 +36,10 @@ type Card struct {
 	Reusable bool `json:"reusable,omitempty"`
 	// Renewable: new copies can be had without a visit, see [Wallet.Renew].
 	Renewable bool `json:"renewable,omitempty"`
+	// Colour is the issuer's colour for its face, as "#1b3a6b"; empty: none.
+	Colour string `json:"colour,omitempty"`
+	// Logo is the logo on its face before the card is kept; that of a card that is kept comes from [Wallet.Logo].
+	Logo []byte `json:"-"`
 }
 
 // expiring is how long before its end a card says so.
@@ -69,6 +73,7 @@ type cardRecord struct {
 	KeyIDs     [][]byte             `json:"key_ids,omitempty"` // authority key identifiers
 	Copies     []copyState          `json:"copies"`
 	Grant      string               `json:"grant,omitempty"` // the right to renew it
+	Colour     string               `json:"colour,omitempty"`
 }
 
 type claimName struct {
@@ -136,7 +141,7 @@ func (r *cardRecord) card(lang string, now time.Time) Card {
 	c := Card{
 		ID: r.ID, Type: r.Type, Name: displayName(r.Names, lang, r.Type), Issuer: r.Issuer.Name, Registered: r.Issuer.Registered,
 		Status: r.Status, Copies: r.unused(), Expires: r.Expires, Checked: r.Checked, Claims: r.Subject, Reusable: r.reusable(),
-		Renewable: r.Grant != "" && r.Status != "revoked",
+		Renewable: r.Grant != "" && r.Status != "revoked", Colour: r.Colour,
 	}
 	for _, n := range r.ClaimNames {
 		if c.Labels == nil {
@@ -263,7 +268,7 @@ func (w *Wallet) Delete(ctx context.Context, cardID string) error {
 	if err != nil {
 		return err
 	}
-	writes := append(endGrants(have, r.ID), write{name: cardPrefix + r.ID})
+	writes := append(endGrants(have, r.ID), write{name: cardPrefix + r.ID}, keepLogo(r.ID, nil))
 	for _, c := range r.Copies {
 		writes = append(writes, write{name: copyName(r.ID, c.ID)})
 	}

@@ -52,6 +52,7 @@ type Issuance struct {
 type fetched struct {
 	record *cardRecord
 	copies []copyRecord
+	logo   []byte
 }
 
 // Receive opens an offer link. Errors by category: issuer_untrusted, request_malformed, endpoint_refused, network.
@@ -145,7 +146,9 @@ func (i *Issuance) Fetch(ctx context.Context, txCode string) ([]Card, error) {
 func (i *Issuance) cards() []Card {
 	cards := []Card{}
 	for _, f := range i.fetched {
-		cards = append(cards, f.record.card(i.w.lang(), i.w.opts.Now()))
+		c := f.record.card(i.w.lang(), i.w.opts.Now())
+		c.Logo = f.logo
+		cards = append(cards, c)
 	}
 	return cards
 }
@@ -187,13 +190,13 @@ func (i *Issuance) fetch(ctx context.Context, id string, n int) (*fetched, error
 	config := i.opened.Metadata.Configurations[id]
 	validator := &credential.Validator{Trust: i.opened.Policy, Status: noStatus, Now: i.w.opts.Now}
 	f := &fetched{record: &cardRecord{
-		ID: randomID(), Type: config.VCT, Config: id, Source: i.opened.Offer.CredentialIssuer, Names: configurationNames(i.opened, id),
+		ID: randomID(), Type: config.VCT, Config: id, Source: i.opened.Offer.CredentialIssuer, Names: textsOf(configurationNames(i.opened, id)),
 		Received: i.w.opts.Now().UTC().Truncate(time.Second), Status: "valid",
 	}}
 	if config.Metadata != nil {
 		for _, c := range config.Metadata.Claims {
 			if path, err := sdjwt.ParsePath(c.Path); err == nil {
-				f.record.ClaimNames = append(f.record.ClaimNames, claimName{path, c.Display})
+				f.record.ClaimNames = append(f.record.ClaimNames, claimName{path, textsOf(c.Display)})
 			}
 		}
 	}
@@ -220,6 +223,7 @@ func (i *Issuance) fetch(ctx context.Context, id string, n int) (*fetched, error
 	if len(f.copies) == 0 {
 		return nil, invalid("the issuer sent nothing")
 	}
+	f.record.Colour, f.logo = look(&i.opened.Metadata, id, i.w.lang())
 	return f, nil
 }
 
@@ -340,7 +344,7 @@ func (i *Issuance) store(ctx context.Context) error {
 			}
 		}
 		f.record.Grant = grant
-		writes = append(writes, put(cardPrefix+f.record.ID, f.record))
+		writes = append(writes, put(cardPrefix+f.record.ID, f.record), keepLogo(f.record.ID, f.logo))
 		for k, c := range f.copies {
 			writes = append(writes, put(copyName(f.record.ID, f.record.Copies[k].ID), c))
 		}

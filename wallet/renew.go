@@ -335,7 +335,7 @@ func (r *Renewal) store(ctx context.Context) error {
 	for _, c := range old.Copies {
 		writes = append(writes, write{name: copyName(old.ID, c.ID)})
 	}
-	writes = append(writes, put(cardPrefix+f.record.ID, f.record))
+	writes = append(writes, put(cardPrefix+f.record.ID, f.record), keepLogo(f.record.ID, f.logo))
 	for n, c := range f.copies {
 		writes = append(writes, put(copyName(f.record.ID, f.record.Copies[n].ID), c))
 	}

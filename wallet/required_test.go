@@ -26,4 +26,5 @@ func TestRequired(t *testing.T) {
 	t.Run("REQ-11", testOnce)
 	t.Run("REQ-13", testNames)
 	t.Run("CLK-01", testClock)
+	t.Run("WEB-07", testFaces)
 }

@@ -62,9 +62,9 @@ func put(name string, v any) write {
 	return write{name, data}
 }
 
-// heavy records stay on disk until they are needed: they hold credentials and private keys.
+// heavy records stay on disk until they are needed: they hold credentials and private keys, or pictures.
 func heavy(name string) bool {
-	return strings.HasPrefix(name, copyPrefix) || strings.HasPrefix(name, receiptPrefix)
+	return strings.HasPrefix(name, copyPrefix) || strings.HasPrefix(name, receiptPrefix) || strings.HasPrefix(name, logoPrefix)
 }
 
 func newStore(h *home, dataKey []byte) (*store, error) {

@@ -54,6 +54,7 @@ type services struct {
 
 	spoil    func(i int, compact string, key crypto.PublicKey) string // what a bad issuer sends instead
 	claims   func(c map[string]any)                                   // changes what it says
+	dress    func(m map[string]any)                                   // changes its metadata
 	requests map[string]*asked
 	offDate  bool                  // leave the Date header out
 	trusts   *chain                // the registry that a foreign verifier reads beside its own anchor
@@ -148,6 +149,9 @@ func (s *services) routes() {
 		}
 		if s.batch > 1 {
 			m["batch_credential_issuance"] = map[string]any{"batch_size": s.batch}
+		}
+		if s.dress != nil {
+			s.dress(m)
 		}
 		return m
 	}

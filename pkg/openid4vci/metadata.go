@@ -39,20 +39,14 @@ type Batch struct {
 	Size int `json:"batch_size"`
 }
 
-// Display is a name in a language.
+// Display is a name in a language, and how a card looks. A "background_image" is not read: a card's face is the wallet's own.
 type Display struct {
 	Name            string `json:"name"`
 	Locale          string `json:"locale,omitempty"`
 	Description     string `json:"description,omitempty"`
-	BackgroundColor string `json:"background_color,omitempty"`
-	TextColor       string `json:"text_color,omitempty"`
+	BackgroundColor Colour `json:"background_color,omitempty"`
+	TextColor       Colour `json:"text_color,omitempty"`
 	Logo            *Logo  `json:"logo,omitempty"`
-}
-
-// Logo of a display.
-type Logo struct {
-	URI     string `json:"uri"`
-	AltText string `json:"alt_text,omitempty"`
 }
 
 // Configuration describes a credential that can be issued. Of another format than dc+sd-jwt only Format is read: the other
