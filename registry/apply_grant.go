@@ -113,7 +113,7 @@ func within(a, scope *ledger.Accreditation) *refusal {
 		return out("use " + string(a.Use))
 	case a.From < scope.From || a.Until > scope.Until:
 		return out("a time")
-	case a.KeepDays > scope.KeepDays:
+	case a.KeepDays > scope.KeepDays, a.OutcomeDays > scope.OutcomeDays:
 		return out("a keeping time")
 	}
 	for _, kind := range a.Types {

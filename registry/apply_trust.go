@@ -52,7 +52,7 @@ func newAccreditation(a *ledger.Accreditation) *refusal {
 	if _, err := a.Trust(); err != nil {
 		return refuseForm(err)
 	}
-	for _, s := range append(slices.Sorted(values(a.Purpose)), a.Name, a.LegalBasis) {
+	for _, s := range slices.Concat(slices.Sorted(values(a.Purpose)), slices.Sorted(values(a.PassedOn)), []string{a.Name, a.LegalBasis}) {
 		if what := personal(s); what != "" {
 			return refuse(ledger.Policy, "accreditation %q: a text holds what looks like %s", a.ID, what)
 		}

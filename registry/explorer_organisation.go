@@ -55,6 +55,7 @@ type permission struct {
 	Claims, Types []string
 	Purpose, Lang string
 	Basis, Keep   string
+	PassedOn      string
 	Valid         string
 	By            org
 	Decision      *link
@@ -141,9 +142,13 @@ func (l *look) permission(a *ledger.Accreditation) permission {
 	if p.Basis == "" {
 		p.Basis = l.t("registry.question.no-basis")
 	}
-	if a.KeepDays > 0 {
+	switch {
+	case a.KeepDays > 0:
 		p.Keep = message.Count(l.v.Lang, int(a.KeepDays), "time.day")
+	case a.OutcomeDays > 0:
+		p.Keep = l.t("registry.question.keep.outcome", "days", message.Count(l.v.Lang, int(a.OutcomeDays), "time.day"))
 	}
+	p.PassedOn = trust.Text(a.PassedOn).In(l.v.Lang)
 	if p.Purpose = a.Purpose[l.v.Lang]; p.Purpose == "" {
 		for _, lang := range slices.Sorted(maps.Keys(a.Purpose)) {
 			p.Purpose, p.Lang = a.Purpose[lang], lang

@@ -3,6 +3,7 @@ package registry
 import (
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -230,6 +231,9 @@ func (l *look) permissionFacts(a *ledger.Accreditation) []fact {
 			}
 		}
 		facts = append(facts, fact{Name: l.t("registry.question.basis"), Value: w.Basis}, fact{Name: l.t("registry.question.keep"), Value: w.Keep})
+		for _, lang := range slices.Sorted(maps.Keys(a.PassedOn)) {
+			facts = append(facts, fact{Name: l.t("registry.question.passed"), Value: a.PassedOn[lang], Lang: lang})
+		}
 	}
 	return append(facts, fact{Name: l.t("registry.card"), Value: strings.Join(w.Types, ", ")},
 		fact{Name: l.t("registry.valid"), Value: l.t("registry.valid.between", "from", l.date(a.From), "until", l.date(a.Until))})

@@ -269,6 +269,7 @@ func TestHopelessProposals(t *testing.T) {
 		"accredit the ended":     {ledger.TerminalState, grant(func(a *ledger.Accreditation) { a.Subject = gone.did })},
 		"a grantor":              {ledger.Malformed, grant(func(a *ledger.Accreditation) { a.GrantedBy = m.did })},
 		"a decision":             {ledger.Malformed, grant(func(a *ledger.Accreditation) { a.Decision = make([]byte, 32) })},
+		"a personal passing on":  {ledger.Policy, grant(func(a *ledger.Accreditation) { a.PassedOn = map[string]string{"nl": "aan jan@voorbeeld.example"} })},
 		"a personal purpose":     {ledger.Policy, grant(func(a *ledger.Accreditation) { a.Purpose["en"] = "for 111222333" })},
 		"withdraw what is not":   {ledger.UnknownObject, ledger.Action{Withdraw: &ledger.WithdrawAction{Subject: other.did, ID: "z"}}},
 		"a broken anchor":        {ledger.Malformed, ledger.Action{Anchor: &leaf}},

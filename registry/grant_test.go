@@ -56,6 +56,7 @@ func TestGrant(t *testing.T) {
 		"a wider claim":               {ledger.Unauthorized, with(trust.Ask, func(a *ledger.Accreditation) { a.Claims = [][]byte{[]byte(`[null]`)} })},
 		"earlier":                     {ledger.Unauthorized, with(trust.Issue, func(a *ledger.Accreditation) { a.From-- })},
 		"longer":                      {ledger.Unauthorized, with(trust.Issue, func(a *ledger.Accreditation) { a.Until++ })},
+		"outcome kept longer":         {ledger.Unauthorized, with(trust.Ask, func(a *ledger.Accreditation) { a.OutcomeDays = 1 })},
 		"kept longer":                 {ledger.Unauthorized, with(trust.Ask, func(a *ledger.Accreditation) { a.KeepDays = 11 })},
 		"over before it begins":       {ledger.Policy, with(trust.Issue, func(a *ledger.Accreditation) { a.Until = c.now.Unix() })},
 		"to itself":                   {ledger.Policy, with(trust.Issue, func(a *ledger.Accreditation) { a.Subject = g.did })},

@@ -103,8 +103,8 @@ func (t *Tenant) locality() string {
 	return strings.TrimPrefix(t.Name, "Gemeente ")
 }
 
-// PresetAccreditations returns what the register has to say so that a tenant may ask its presets. Name, validity and
-// who granted it are left to those who write it there.
+// PresetAccreditations returns what the register has to say so that a tenant may ask its presets. Name, validity, who
+// granted it, and for how long outcomes are kept are left to those who write it there.
 func PresetAccreditations(t Tenant) []trust.Accreditation {
 	var all []trust.Accreditation
 	for _, p := range Presets(t) {
@@ -115,6 +115,7 @@ func PresetAccreditations(t Tenant) []trust.Accreditation {
 			Types:      append([]string{personType}, pidTypes...),
 			Purpose:    p.Purpose,
 			LegalBasis: p.LegalBasis,
+			PassedOn:   trust.Text{"nl": "Nee, aan niemand", "en": "No, to nobody"},
 		}
 		seen := map[string]bool{}
 		for _, q := range p.Query.Questions() {

@@ -42,11 +42,18 @@ claims = ["age_equal_or_over.18"]
 nl = "Leeftijd controleren bij verkoop van vuurwerk"
 en = "Check the age for the sale of fireworks"
 
+# With "ask": to whom answers are passed on, in one sentence. Leave it out if that is not laid down.
+[passed_on]
+nl = "Nee, aan niemand"
+en = "No, to nobody"
+
 [rules]
 # The law that this rests on.
 legal_basis = "Vuurwerkbesluit, artikel 2.3.5"
 # With "ask": how many days the answers are kept; 0 is not at all.
 keep_days = 0
+# With "ask": for how many days it is kept whether an answer was good, without what it said; 0 says nothing about that.
+outcome_days = 30
 # Days begin at midnight UTC. Without from it counts as soon as it is decided.
 from = "2027-01-01"
 until = "2032-01-01"
@@ -61,11 +68,13 @@ type accreditFile struct {
 	Types   []string          `toml:"types"`
 	Claims  []string          `toml:"claims"`
 	Purpose map[string]string `toml:"purpose"`
+	Passed  map[string]string `toml:"passed_on"`
 	Rules   struct {
-		LegalBasis string `toml:"legal_basis"`
-		KeepDays   int    `toml:"keep_days"`
-		From       string `toml:"from"`
-		Until      string `toml:"until"`
+		LegalBasis  string `toml:"legal_basis"`
+		KeepDays    int    `toml:"keep_days"`
+		OutcomeDays int    `toml:"outcome_days"`
+		From        string `toml:"from"`
+		Until       string `toml:"until"`
 	} `toml:"rules"`
 }
 
@@ -139,7 +148,7 @@ func (in *accreditFile) accreditation(now time.Time) (*ledger.Accreditation, err
 	}
 	a := &trust.Accreditation{
 		ID: in.ID, Subject: subject, Use: trust.Use(in.Use), Name: in.Name, Types: in.Types, Purpose: in.Purpose,
-		LegalBasis: in.Rules.LegalBasis, KeepDays: in.Rules.KeepDays, From: now.Truncate(time.Second),
+		LegalBasis: in.Rules.LegalBasis, KeepDays: in.Rules.KeepDays, OutcomeDays: in.Rules.OutcomeDays, PassedOn: in.Passed, From: now.Truncate(time.Second),
 	}
 	if a.Use == trust.Ask && (in.Purpose["nl"] == "" || in.Purpose["en"] == "") {
 		return nil, &usageError{"whoever asks says why in Dutch and in English: purpose nl and en"}

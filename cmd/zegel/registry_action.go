@@ -4,6 +4,8 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/zegel-id/zegel/pkg/did"
@@ -19,10 +21,14 @@ func accreditationFacts(a *ledger.Accreditation) []string {
 			keep = count(int(a.KeepDays), "day", "days")
 		}
 	}
-	return []string{
-		"Purpose (nl)", plain(a.Purpose["nl"]), "Purpose (en)", plain(a.Purpose["en"]), "Legal basis", plain(a.LegalBasis), "Answers", keep,
-		"Counts", "from " + day(a.From) + " until " + day(a.Until),
+	out := []string{"Purpose (nl)", plain(a.Purpose["nl"]), "Purpose (en)", plain(a.Purpose["en"]), "Legal basis", plain(a.LegalBasis), "Answers", keep}
+	if a.OutcomeDays > 0 {
+		out = append(out, "Outcome", count(int(a.OutcomeDays), "day", "days"))
 	}
+	for _, lang := range slices.Sorted(maps.Keys(a.PassedOn)) {
+		out = append(out, "Onward ("+plain(lang)+")", plain(a.PassedOn[lang])) // to whom answers are passed on
+	}
+	return append(out, "Counts", "from "+day(a.From)+" until "+day(a.Until))
 }
 
 // actionFacts are what people want to see of an action beside the sentence: enough to compare, by telephone, with what the

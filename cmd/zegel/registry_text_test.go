@@ -171,8 +171,9 @@ func TestSampleAccreditation(t *testing.T) {
 		ID: "over-18", Subject: didA, Use: trust.Ask, Name: "Gemeente Voorbeeldstad", Types: []string{"urn:zegel:personal-data:1"},
 		Claims:     [][]byte{[]byte(`["nationalities",null]`), []byte(`["birthdate"]`)},
 		Purpose:    map[string]string{"nl": "Leeftijd controleren bij verkoop van vuurwerk", "en": "Check"},
-		LegalBasis: "Vuurwerkbesluit, artikel 2.3.5", KeepDays: 7,
-		From: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC).Unix(), Until: time.Date(2032, 1, 1, 0, 0, 0, 0, time.UTC).Unix(),
+		LegalBasis: "Vuurwerkbesluit, artikel 2.3.5", KeepDays: 7, OutcomeDays: 30,
+		PassedOn: map[string]string{"nl": "Nee, aan niemand", "en": "No, to nobody"},
+		From:     time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC).Unix(), Until: time.Date(2032, 1, 1, 0, 0, 0, 0, time.UTC).Unix(),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -36,6 +36,9 @@ type Accreditation struct {
 	StoppedUntil int64  `cbor:"16,keyasint,omitempty"`
 	Decision     []byte `cbor:"17,keyasint,omitempty"` // the proposal that granted it; set by the chain
 	Under        string `cbor:"18,keyasint,omitempty"` // the id of the granter's accreditation to grant; set by the chain
+
+	OutcomeDays int64             `cbor:"19,keyasint,omitempty"`
+	PassedOn    map[string]string `cbor:"20,keyasint,omitempty"`
 }
 
 // WithdrawAction ends an accreditation.
@@ -74,8 +77,12 @@ func FromTrust(a *trust.Accreditation) (*Accreditation, error) {
 		}
 		r.Claims = append(r.Claims, j)
 	}
+	r.OutcomeDays = int64(a.OutcomeDays)
 	if len(a.Purpose) > 0 {
 		r.Purpose = map[string]string(a.Purpose)
+	}
+	if len(a.PassedOn) > 0 {
+		r.PassedOn = map[string]string(a.PassedOn)
 	}
 	if a.Withdrawn != nil {
 		r.EndedAt, r.Distrust = a.Withdrawn.At.Unix(), a.Withdrawn.Distrust
@@ -142,8 +149,8 @@ func (a *Accreditation) Trust() (*trust.Accreditation, error) {
 	}
 	switch a.Use {
 	case trust.Issue:
-		if len(a.Claims) != 0 || len(a.Purpose) != 0 || a.KeepDays != 0 {
-			return bad("use with claims, purpose or keeping time", a.Use)
+		if len(a.Claims) != 0 || len(a.Purpose) != 0 || a.KeepDays != 0 || a.OutcomeDays != 0 || len(a.PassedOn) != 0 {
+			return bad("use with claims, purpose, keeping time or passing on", a.Use)
 		}
 	case trust.Ask:
 		if len(a.Purpose) == 0 {
@@ -151,14 +158,14 @@ func (a *Accreditation) Trust() (*trust.Accreditation, error) {
 		}
 	case trust.Grant:
 		// What each one may ask for is said when it is granted.
-		if len(a.Purpose) != 0 || len(a.Claims) == 0 && a.KeepDays != 0 {
-			return bad("use with purpose, or a keeping time without claims", a.Use)
+		if len(a.Purpose) != 0 || len(a.PassedOn) != 0 || len(a.Claims) == 0 && (a.KeepDays != 0 || a.OutcomeDays != 0) {
+			return bad("use with purpose or passing on, or a keeping time without claims", a.Use)
 		}
 	default:
 		return bad("use", a.Use)
 	}
-	if len(a.Claims) > maxItems || len(a.Purpose) > maxItems {
-		return bad("number of claims or purposes", len(a.Claims)+len(a.Purpose))
+	if len(a.Claims) > maxItems {
+		return bad("number of claims", len(a.Claims))
 	}
 	for i, c := range a.Claims {
 		p, err := sdjwt.ParsePath(c)
@@ -170,21 +177,21 @@ func (a *Accreditation) Trust() (*trust.Accreditation, error) {
 		}
 		t.Claims = append(t.Claims, p)
 	}
-	if len(a.Purpose) > 0 {
-		t.Purpose = trust.Text{}
-		for lang, s := range a.Purpose {
-			if lang == "" || len(lang) > 35 || !text(s) || s == "" {
-				return bad("purpose", lang)
-			}
-			t.Purpose[lang] = s
-		}
+	if t.Purpose, err = texts(a.Purpose); err != nil {
+		return bad("purpose", err)
+	}
+	if t.PassedOn, err = texts(a.PassedOn); err != nil {
+		return bad("passing on", err)
 	}
 	if !text(a.LegalBasis) {
 		return bad("legal basis", a.LegalBasis)
 	}
-	if a.KeepDays < 0 || a.KeepDays > 36525 {
-		return bad("keeping time", a.KeepDays)
+	for _, days := range []int64{a.KeepDays, a.OutcomeDays} {
+		if days < 0 || days > 36525 {
+			return bad("keeping time", days)
+		}
 	}
+	t.OutcomeDays = int(a.OutcomeDays)
 	if a.EndedAt != 0 {
 		at, err := seconds(a.EndedAt)
 		if err != nil {
@@ -195,6 +202,24 @@ func (a *Accreditation) Trust() (*trust.Accreditation, error) {
 		return bad("distrust without an end", a.Distrust)
 	}
 	return t, nil
+}
+
+// texts checks a text in several languages.
+func texts(in map[string]string) (trust.Text, error) {
+	if len(in) == 0 {
+		return nil, nil
+	}
+	if len(in) > maxItems {
+		return nil, fmt.Errorf("in %d languages", len(in))
+	}
+	out := trust.Text{}
+	for lang, s := range in {
+		if lang == "" || len(lang) > 35 || !text(s) || s == "" {
+			return nil, fmt.Errorf("in %q", clip(lang))
+		}
+		out[lang] = s
+	}
+	return out, nil
 }
 
 func (a *Accreditation) stopped() (*trust.Stop, error) {

@@ -81,6 +81,8 @@ type AccreditationHint struct {
 	Purpose      map[string]string `json:"purpose,omitempty"`
 	LegalBasis   string            `json:"legal_basis,omitempty"`
 	KeepDays     int64             `json:"keep_days,omitempty"`
+	OutcomeDays  int64             `json:"outcome_days,omitempty"`
+	PassedOn     map[string]string `json:"passed_on,omitempty"`
 	From         string            `json:"from"`
 	Until        string            `json:"until"`
 	GrantedBy    did.DID           `json:"granted_by,omitempty"`
@@ -227,7 +229,7 @@ func (a *Action) Hint() ActionHint {
 func (a *Accreditation) Hint() AccreditationHint {
 	h := AccreditationHint{
 		ID: a.ID, Subject: a.Subject, Use: a.Use, Name: a.Name, Types: append([]string{}, a.Types...), Purpose: a.Purpose, LegalBasis: a.LegalBasis,
-		KeepDays: a.KeepDays, From: stamp(a.From), Until: stamp(a.Until), GrantedBy: a.GrantedBy, Under: a.Under, Decision: hex.EncodeToString(a.Decision),
+		KeepDays: a.KeepDays, OutcomeDays: a.OutcomeDays, PassedOn: a.PassedOn, From: stamp(a.From), Until: stamp(a.Until), GrantedBy: a.GrantedBy, Under: a.Under, Decision: hex.EncodeToString(a.Decision),
 		Ended: stamp(a.EndedAt), Distrust: a.Distrust, StoppedFrom: stamp(a.StoppedFrom), StoppedUntil: stamp(a.StoppedUntil),
 	}
 	for _, c := range a.Claims {

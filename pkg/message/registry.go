@@ -91,6 +91,8 @@ var registryTexts = map[string]text{
 	"registry.question.no-basis":         {"Niet opgegeven", "Not given"},
 	"registry.question.keep":             {"Bewaart", "Keeps"},
 	"registry.question.keep.none":        {"Geen gegevens", "No data"},
+	"registry.question.keep.outcome":     {"Alleen de uitkomst, {days}", "Only the outcome, {days}"},
+	"registry.question.passed":           {"Geeft door", "Passes on"},
 	"registry.question.card":             {"Van de kaart", "From the card"},
 	"registry.question.everything":       {"Alle gegevens van de kaart", "All facts of the card"},
 	"registry.claim.age":                 {"{n} jaar of ouder: ja of nee", "{n} or older: yes or no"},

@@ -434,3 +434,26 @@ func TestVectors(t *testing.T) {
 		t.Errorf("%d files, %d with an expected outcome", found, files)
 	}
 }
+
+// A wallet may take a later claim set, and a verifier takes what comes of it (Section 6.4.1).
+func TestLaterClaimSets(t *testing.T) {
+	q := query(t, one(`,"claims":[{"id":"b","path":["birthdate"]},{"id":"n","path":["given_name"]},{"id":"a","path":["age_equal_or_over","18"]},{"id":"x","path":["absent"]}],
+		"claim_sets":[["b","n"],["x"],["n"],["a"],["a","x"]]`))
+	held := heldCard(t)
+	held.Claims["birthdate"] = "2000-01-31"
+	m, err := q.Match([]Held{held})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Candidate{{
+		HeldID: "h1", Disclose: []sdjwt.Path{{"birthdate"}, {"given_name"}},
+		Later: [][]sdjwt.Path{{{"given_name"}}, {{"age_equal_or_over", "18"}}},
+	}}
+	if diff := cmp.Diff(want, m.ByQuery["c"]); diff != "" {
+		t.Error(diff)
+	}
+	delete(held.Claims, "birthdate")
+	if m, err = q.Match([]Held{held}); err != nil || len(m.ByQuery["c"][0].Later) != 1 || len(m.ByQuery["c"][0].Disclose) != 1 {
+		t.Errorf("without the first: %+v, %v", m, err)
+	}
+}

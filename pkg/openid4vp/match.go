@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"math/big"
 	"slices"
 
@@ -27,6 +28,9 @@ type Held struct {
 type Candidate struct {
 	HeldID   string
 	Disclose []sdjwt.Path // what to select; empty: nothing selectively disclosable
+	// Later is what the claim sets after the first one that can be satisfied would disclose, in the verifier's order. Any
+	// of them answers the query as well (Section 6.4.1); a wallet takes the first unless that would say too much.
+	Later [][]sdjwt.Path
 }
 
 // Matches is the answer to "what do I have for this query".
@@ -53,8 +57,12 @@ func (q *DCQLQuery) Match(held []Held) (*Matches, error) {
 			if h.Format != c.Format || !slices.Contains(c.Meta.VCTValues, h.VCT) || !c.authority(h.AuthorityKeyIDs) {
 				continue
 			}
-			if paths, ok := c.satisfied(h.Claims); ok {
-				m.ByQuery[c.ID] = append(m.ByQuery[c.ID], Candidate{HeldID: h.ID, Disclose: paths})
+			if ways := slices.Collect(c.ways(h.Claims)); len(ways) > 0 {
+				fits := Candidate{HeldID: h.ID, Disclose: ways[0]}
+				if len(ways) > 1 {
+					fits.Later = ways[1:]
+				}
+				m.ByQuery[c.ID] = append(m.ByQuery[c.ID], fits)
 			}
 		}
 	}
@@ -109,24 +117,34 @@ func (m *Matches) Default() map[string][]Candidate {
 // satisfied returns the claims that the query asks of these claims, as paths of elements that are there: those of the
 // first claim set that can be satisfied, or all (Section 6.4.1).
 func (q *CredentialQuery) satisfied(claims map[string]any) ([]sdjwt.Path, bool) {
-	if len(q.Claims) == 0 {
-		return nil, true
-	}
-	if len(q.ClaimSets) == 0 {
-		return collect(q.Claims, claims)
-	}
-	for _, set := range q.ClaimSets {
-		var asked []ClaimQuery
-		for _, id := range set {
-			if i := slices.IndexFunc(q.Claims, func(c ClaimQuery) bool { return c.ID == id }); i >= 0 {
-				asked = append(asked, q.Claims[i])
-			}
-		}
-		if paths, ok := collect(asked, claims); ok {
-			return paths, true
-		}
+	for paths := range q.ways(claims) {
+		return paths, true
 	}
 	return nil, false
+}
+
+// ways goes through the claim sets that can be satisfied, in the verifier's order. Without claim sets there is one way at
+// most, and a query without claims is satisfied by nothing.
+func (q *CredentialQuery) ways(claims map[string]any) iter.Seq[[]sdjwt.Path] {
+	return func(yield func([]sdjwt.Path) bool) {
+		if len(q.ClaimSets) == 0 {
+			if paths, ok := collect(q.Claims, claims); ok {
+				yield(paths)
+			}
+			return
+		}
+		for _, set := range q.ClaimSets {
+			var asked []ClaimQuery
+			for _, id := range set {
+				if i := slices.IndexFunc(q.Claims, func(c ClaimQuery) bool { return c.ID == id }); i >= 0 {
+					asked = append(asked, q.Claims[i])
+				}
+			}
+			if paths, ok := collect(asked, claims); ok && !yield(paths) {
+				return
+			}
+		}
+	}
 }
 
 func collect(asked []ClaimQuery, claims map[string]any) ([]sdjwt.Path, bool) {

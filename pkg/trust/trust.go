@@ -86,12 +86,15 @@ type Accreditation struct {
 	Purpose    Text         // for Ask
 	LegalBasis string
 	KeepDays   int // for Ask: how long answers are kept; 0 is "not kept"
-	From       time.Time
-	Until      time.Time
-	GrantedBy  did.DID
-	Under      string // the id of the granter's accreditation to grant; empty: the members decided
-	Withdrawn  *Withdrawal
-	Stopped    *Stop // the last one; nil: never
+	// For Ask: for how many days it is kept whether an answer was good, without what it said; 0: the register does not say.
+	OutcomeDays int
+	PassedOn    Text // for Ask: to whom answers are passed on, as people read it ("No, to nobody"); empty: the register does not say
+	From        time.Time
+	Until       time.Time
+	GrantedBy   did.DID
+	Under       string // the id of the granter's accreditation to grant; empty: the members decided
+	Withdrawn   *Withdrawal
+	Stopped     *Stop // the last one; nil: never
 }
 
 // Anchor is an X.509 trust anchor with its scope. It counts from From until Until, which both must be set.

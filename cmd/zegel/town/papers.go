@@ -303,11 +303,14 @@ func (p *papers) anchors() []ledger.Anchor {
 	}}
 }
 
+// keptDays is how long the town's counter keeps whether an answer was good, as the register says it does.
+const keptDays = 30
+
 // accreditations are what the municipality grants itself: issuing personal data, and the questions of its counter.
 func (p *papers) accreditations() []trust.Accreditation {
 	all := []trust.Accreditation{{ID: "personal-data", Use: trust.Issue, Types: []string{personType}}}
 	for _, a := range verifier.PresetAccreditations(verifier.Tenant{ID: Tenant, Name: tenantName, DID: string(p.did)}) {
-		a.Use = trust.Ask
+		a.Use, a.OutcomeDays = trust.Ask, keptDays
 		all = append(all, a)
 	}
 	for i := range all {
@@ -345,6 +348,7 @@ func (p *papers) verifierConfig(anchors []string) verifier.Config {
 	return verifier.Config{
 		Origin:       p.origin,
 		Dir:          p.path("verifier"),
+		HistoryDays:  keptDays,
 		TrustAnchors: anchors,
 		Dev:          true,
 		Tenants: []verifier.Tenant{{
