@@ -77,19 +77,22 @@ func (u *UI) tabCell(drawing fyne.CanvasObject, name string, c color.Color, s st
 
 // dotted marks a place where something new waits.
 func (u *UI) dotted(p vm.Place, o fyne.CanvasObject) fyne.CanvasObject {
-	if p != vm.PlaceNotices || !u.app.Unseen() {
+	if !u.fresh(p) {
 		return o
 	}
-	dot := container.NewWithoutLayout(block(u.stop, 4))
-	dot.Objects[0].Resize(fyne.NewSize(8, 8))
-	dot.Objects[0].Move(fyne.NewPos(17, -1))
+	dot := container.NewWithoutLayout(block(u.stop, 5))
+	dot.Objects[0].Resize(fyne.NewSize(10, 10))
+	dot.Objects[0].Move(fyne.NewPos(16, -2))
 	return over(o, dot)
 }
 
+// fresh says whether something new waits at a place.
+func (u *UI) fresh(p vm.Place) bool { return p == vm.PlaceNotices && u.app.Unseen() }
+
 func (u *UI) rail() fyne.CanvasObject {
 	all := []fyne.CanvasObject{
-		beside(12, 1, icon("sealplain", 36, u.accent), u.line(title, u.ink, u.text("name"))),
-		air(8),
+		pad(0, 0, 0, 8, beside(12, 1, icon("sealplain", 40, u.accent), u.line(lead, u.ink, u.text("name")))),
+		air(12),
 		u.railScan(),
 		air(8),
 	}
@@ -98,11 +101,11 @@ func (u *UI) rail() fyne.CanvasObject {
 			continue
 		}
 		place := p.place
-		all = append(all, u.railRow(p.drawing, u.text("place."+string(place)), u.app.Place() == place, func() { u.app.Go(place) }, place))
+		all = append(all, u.railRow(p.drawing, u.text("place."+string(place)), u.app.Within() == place, func() { u.app.Go(place) }, place))
 	}
 	all = append(all, push(), u.railRow("lock", u.text("place.lock"), false, u.app.LockNow, ""))
 	side := container.New(&row{wide: 0, fill: true}, pad(32, 16, 24, 20, col(8, all...)), u.edgeLine())
-	return over(canvas.NewRectangle(u.sunk), side)
+	return over(canvas.NewRectangle(u.surface), side)
 }
 
 func (u *UI) edgeLine() fyne.CanvasObject {
@@ -112,8 +115,11 @@ func (u *UI) edgeLine() fyne.CanvasObject {
 }
 
 func (u *UI) railScan() fyne.CanvasObject {
-	inner := pad(0, 16, 0, 16, beside(12, -2, icon("scan", 24, u.onAccent), u.line(strong, u.onAccent, u.text("place.scan"))))
-	return u.tap(u.text("place.scan"), radius, sized(0, 52*u.scale, over(block(u.accent, radius), inner)), u.scan)
+	words := u.paragraph(&words{text: u.text("place.scan"), style: u.scaled(strong), colour: u.onAccent, most: 1})
+	inner := container.New(&labelled{12}, icon("scan", 24, u.onAccent), words)
+	t := u.tap(u.text("place.scan"), radius, sized(0, buttonHeight*u.scale, over(block(u.accent, radius), inner)), u.scan)
+	t.soft = true
+	return t
 }
 
 func (u *UI) railRow(drawing, name string, on bool, do func(), p vm.Place) fyne.CanvasObject {
@@ -121,7 +127,11 @@ func (u *UI) railRow(drawing, name string, on bool, do func(), p vm.Place) fyne.
 	if on {
 		c, s, back = u.onAccentSoft, strong, block(u.accentSoft, 12)
 	}
-	inner := pad(0, 12, 0, 14, beside(14, -2, u.dotted(p, icon(drawing, 24, c)), u.line(s, c, name)))
+	parts := []fyne.CanvasObject{icon(drawing, 24, c), u.line(s, c, name)}
+	if u.fresh(p) {
+		parts = append(parts, sized(10, 10, block(u.stop, 5)))
+	}
+	inner := pad(0, 16, 0, 14, beside(14, 1, parts...))
 	return u.tap(name, 12, sized(0, 48*u.scale, over(back, inner)), do)
 }
 

@@ -101,8 +101,20 @@ func (a *App) Count(n int, key string, pairs ...any) string {
 func (a *App) Unlocked() bool { return a.wallet != nil }
 
 // Place says which place of the tab bar is shown; "" while a journey or the lock takes the whole window.
-func (a *App) Place() Place {
-	switch a.screen.(type) {
+func (a *App) Place() Place { return placeOf(a.screen) }
+
+// Within is the place that the screen was opened from: what it shows belongs there.
+func (a *App) Within() Place {
+	for _, s := range append(a.back[:len(a.back):len(a.back)], a.screen) {
+		if p := placeOf(s); p != "" {
+			return p
+		}
+	}
+	return ""
+}
+
+func placeOf(s Screen) Place {
+	switch s.(type) {
 	case *Cards:
 		return PlaceCards
 	case *Activity:
