@@ -68,6 +68,8 @@ func newScreen(t *testing.T) *screen {
 	dir := os.Getenv("ZEGEL_WINDOW_PICTURES")
 	if dir == "" {
 		dir = t.TempDir()
+	} else if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
 	}
 	env := append(os.Environ(), "DISPLAY=:"+strings.TrimSpace(number), "FYNE_THEME=light", "LANG=nl_NL.UTF-8", "LC_ALL=", "WAYLAND_DISPLAY=", "DBUS_SESSION_BUS_ADDRESS=")
 	return &screen{t: t, env: env, dir: dir}
