@@ -21,6 +21,7 @@ import (
 	"github.com/zegel-id/zegel/pkg/jose"
 	"github.com/zegel-id/zegel/pkg/ledger"
 	"github.com/zegel-id/zegel/pkg/office"
+	"github.com/zegel-id/zegel/pkg/openid4vci"
 )
 
 // Config is the issuer's TOML file.
@@ -47,8 +48,17 @@ type Tenant struct {
 	BatchSize     int    `toml:"batch_size"`
 	// RenewDays is for how many days after it was handed out a card can be renewed without another visit: default 365, -1 for
 	// never. A revoked or expired card cannot be renewed, nor one of a person who is not among the subjects any more.
-	RenewDays int            `toml:"renew_days"`
-	Staff     []office.Staff `toml:"staff"`
+	RenewDays int             `toml:"renew_days"`
+	Cards     map[string]Face `toml:"cards"` // how a card looks in wallets, by its configuration: only "personal-data"
+	Staff     []office.Staff  `toml:"staff"`
+}
+
+// Face is what a municipality may choose of a card's looks. Both are published in the metadata, the picture in its whole, so
+// that no wallet has to fetch it from anywhere.
+type Face struct {
+	Colour  string `toml:"colour"`   // of the background, as "#0e5f6d"; empty: the wallet chooses
+	Logo    string `toml:"logo"`     // PNG or JPEG file of at most 32 KiB and a megapixel; empty: none
+	LogoAlt string `toml:"logo_alt"` // what is on it, in words
 }
 
 // Subject is an inhabitant in the subjects file: {"id":"voorbeeld-1","claims":{"given_name":…,"family_name":…,"birthdate":"2000-01-31","address":{"locality":…}}}.
@@ -129,6 +139,7 @@ type tenant struct {
 	registryKey ed25519.PrivateKey
 	subjects    map[string]Subject
 	order       []Subject
+	face        openid4vci.Display // of the card, without texts
 
 	wake   chan struct{} // the worker has something to do
 	single bool          // of the worker: one credential in one transaction
@@ -196,6 +207,9 @@ func loadTenant(t Tenant, cfg Config) (*tenant, error) {
 	if err := l.loadSubjects(); err != nil {
 		return nil, bad("subjects", "%w", err)
 	}
+	if err := l.loadFace(); err != nil {
+		return nil, bad("cards", "%w", err)
+	}
 	for _, s := range t.Staff {
 		if hash, err := hex.DecodeString(s.TokenSHA256); err != nil || len(hash) != 32 {
 			return nil, bad("staff", "token_sha256 of %q is not a hex SHA-256", s.Name)
@@ -231,6 +245,53 @@ func (t *tenant) loadChain() error {
 		}
 	}
 	t.chain = chain
+	return nil
+}
+
+// maxLogoFile keeps metadata small, which every wallet reads whole at each card: a logo stands in them once for each language,
+// and again in what is signed.
+const maxLogoFile = 32 << 10
+
+// loadFace reads colour and logo. What a wallet would ignore is refused here.
+func (t *tenant) loadFace() error {
+	for name := range t.Cards {
+		if name != PersonalData {
+			return fmt.Errorf("no card is called %q", name)
+		}
+	}
+	f := t.Cards[PersonalData]
+	if f.Colour != "" {
+		t.face.BackgroundColor = openid4vci.Colour(f.Colour)
+		rgb, ok := t.face.BackgroundColor.RGB()
+		if !ok {
+			return fmt.Errorf("%s.colour: %q is not a colour as \"#0e5f6d\"", PersonalData, f.Colour)
+		}
+		t.face.TextColor = "#FFFFFF"
+		// Brightness as of the WAI-ERT working draft: enough to tell light from dark.
+		if 299*int(rgb.R)+587*int(rgb.G)+114*int(rgb.B) > 140_000 {
+			t.face.TextColor = "#000000"
+		}
+	}
+	if f.Logo == "" {
+		if f.LogoAlt != "" {
+			return fmt.Errorf("%s.logo_alt: %q describes no logo", PersonalData, f.LogoAlt)
+		}
+		return nil
+	}
+	info, err := os.Stat(f.Logo)
+	if err != nil {
+		return fmt.Errorf("%s.logo: %w", PersonalData, err)
+	}
+	if info.Size() > maxLogoFile {
+		return fmt.Errorf("%s.logo: %s has %d bytes, at most %d", PersonalData, f.Logo, info.Size(), maxLogoFile)
+	}
+	file, err := os.ReadFile(f.Logo)
+	if err != nil {
+		return fmt.Errorf("%s.logo: %w", PersonalData, err)
+	}
+	if t.face.Logo, err = openid4vci.NewLogo(file, f.LogoAlt); err != nil {
+		return fmt.Errorf("%s.logo: %s: %w", PersonalData, f.Logo, err)
+	}
 	return nil
 }
 

@@ -57,7 +57,7 @@ func getJWTIssuerMetadata(i *Issuer, t *tenant, w http.ResponseWriter, r *http.R
 
 func getType(i *Issuer, t *tenant, w http.ResponseWriter, r *http.Request) error {
 	public(w)
-	web.WriteJSON(w, http.StatusOK, typeMetadata())
+	web.WriteJSON(w, http.StatusOK, t.typeMetadata())
 	return nil
 }
 

@@ -2,6 +2,7 @@ package issuer
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -19,12 +20,6 @@ import (
 func names(nl, en string) []openid4vci.Display {
 	return []openid4vci.Display{{Name: nl, Locale: "nl-NL"}, {Name: en, Locale: "en"}}
 }
-
-// Colours of the card, as the wallet shows it.
-const (
-	cardColour = "#1B3A6B"
-	cardText   = "#FFFFFF"
-)
 
 // claimNames are the claims of personal-data in the order in which people read them.
 func claimNames() []openid4vci.ClaimMetadata {
@@ -50,12 +45,13 @@ func claimNames() []openid4vci.ClaimMetadata {
 	return all
 }
 
-func cardNames() []openid4vci.Display {
+// displays are the texts and the face of the card.
+func (t *tenant) displays() []openid4vci.Display {
 	display := names("Persoonsgegevens", "Personal data")
 	display[0].Description = "Uw naam, geboortedatum, woonplaats en leeftijd, van uw gemeente."
 	display[1].Description = "Your name, date of birth, place of residence and age, from your municipality."
 	for n := range display {
-		display[n].BackgroundColor, display[n].TextColor = cardColour, cardText
+		display[n].BackgroundColor, display[n].TextColor, display[n].Logo = t.face.BackgroundColor, t.face.TextColor, t.face.Logo
 	}
 	return display
 }
@@ -77,7 +73,7 @@ func (t *tenant) describe() *openid4vci.IssuerMetadata {
 			BindingMethods: []string{"jwk"},
 			SigningAlgs:    algs,
 			ProofTypes:     map[string]openid4vci.ProofType{"jwt": {SigningAlgs: algs}},
-			Metadata:       &openid4vci.CredentialMetadata{Display: cardNames(), Claims: claimNames()},
+			Metadata:       &openid4vci.CredentialMetadata{Display: t.displays(), Claims: claimNames()},
 		}},
 	}
 }
@@ -173,7 +169,7 @@ func (t *tenant) jwtIssuerMetadata() any {
 }
 
 // typeMetadata is of SD-JWT VC, "SD-JWT VC Type Metadata".
-func typeMetadata() any {
+func (t *tenant) typeMetadata() any {
 	type claim struct {
 		Path      json.RawMessage  `json:"path"`
 		Display   []map[string]any `json:"display"`
@@ -192,9 +188,35 @@ func typeMetadata() any {
 		claims = append(claims, out)
 	}
 	var display []map[string]any
-	for _, d := range cardNames() {
-		display = append(display, map[string]any{"locale": d.Locale, "name": d.Name, "description": d.Description,
-			"rendering": map[string]any{"simple": map[string]any{"background_color": d.BackgroundColor, "text_color": d.TextColor}}})
+	for _, d := range t.displays() {
+		one := map[string]any{"locale": d.Locale, "name": d.Name, "description": d.Description}
+		if simple := simpleRendering(d); simple != nil {
+			one["rendering"] = map[string]any{"simple": simple}
+		}
+		display = append(display, one)
 	}
 	return map[string]any{"vct": PersonalDataVCT, "name": "Personal data", "display": display, "claims": claims}
+}
+
+// simpleRendering is the face of a card in type metadata ("Rendering Method simple"); nil if there is nothing to say.
+func simpleRendering(d openid4vci.Display) map[string]any {
+	simple := map[string]any{}
+	if d.BackgroundColor != "" {
+		simple["background_color"], simple["text_color"] = d.BackgroundColor, d.TextColor
+	}
+	if d.Logo != nil {
+		logo := map[string]any{"uri": d.Logo.URI}
+		if file, err := d.Logo.File(); err == nil {
+			sum := sha256.Sum256(file)
+			logo["uri#integrity"] = "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
+		}
+		if d.Logo.AltText != "" {
+			logo["alt_text"] = d.Logo.AltText
+		}
+		simple["logo"] = logo
+	}
+	if len(simple) == 0 {
+		return nil
+	}
+	return simple
 }

@@ -30,7 +30,7 @@ func TestRequired(t *testing.T) {
 		{"VCI-01", codeOnce}, {"VCI-02", txCodeTries}, {"VCI-03", txCodeExpected}, {"VCI-04", nonces}, {"VCI-05", badProofs},
 		{"VCI-06", proofKeys}, {"VCI-07", accessTokens}, {"VCI-08", boundToKey}, {"VCI-09", unknownThings}, {"VCI-11", untrustedIssuer}, {"VCI-13", notifications},
 		{"VCI-14", refusedNonces}, {"STL-10", indicesOnce}, {"STL-11", revokedForGood}, {"STL-12", listRequest}, {"DIS-11", salts},
-		{"OPS-03", callerLimit}, {"OPS-04", storeTrouble}, {"OPS-08", productionSettings},
+		{"OPS-03", callerLimit}, {"OPS-04", storeTrouble}, {"OPS-08", productionSettings}, {"WEB-07", faceSettings},
 	} {
 		t.Run(row.id, row.test)
 	}

@@ -31,6 +31,14 @@ subjects = "/etc/zegel/subjects.json"
 # Copies in one batch, 2 to 32. Each is used once.
 batch_size = 10
 
+# How the card looks in wallets; both may be left out. A wallet darkens the colour until white text can be read on it. The
+# logo is published within the metadata, so that no wallet fetches it from anywhere: a square PNG or JPEG of at most 32 KiB.
+[tenants.cards.personal-data]
+colour = "#7a2f1d"
+logo = "/etc/zegel/logo.png"
+# What is on the logo, for who cannot see it.
+logo_alt = "Logo van Gemeente Voorbeeldstad"
+
 [[tenants.staff]]
 name = "Naam van de medewerker"
 # Hex SHA-256 of the token: printf %s "$TOKEN" | sha256sum

@@ -21,6 +21,7 @@ func TestRequired(t *testing.T) {
 	requiredAnswers(t)
 	requiredStatus(t)
 	requiredOperation(t)
+	t.Run("WEB-07", testFaces)
 }
 
 func requiredSessions(t *testing.T) {

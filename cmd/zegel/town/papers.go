@@ -114,6 +114,13 @@ func openPapers(dir, origin string, validators int, now time.Time) (*papers, err
 	if err := writeMember(dir, p.path("network.json"), p.did); err != nil {
 		return nil, err
 	}
+	drawn, err := logo()
+	if err == nil {
+		err = writeFile(p.path("logo.png"), drawn)
+	}
+	if err != nil {
+		return nil, err
+	}
 	key, err := office.LoadKey(p.path("registry-key.pem"), true)
 	if err != nil {
 		return nil, err
@@ -340,6 +347,7 @@ func (p *papers) issuerConfig() issuer.Config {
 			SigningKey: p.path("issuer-key.pem"), Chain: p.path("issuer-chain.pem"),
 			RegistryKey: p.path("registry-key.pem"), RegistryKeyID: registryKeyID,
 			Subjects: p.path("subjects.json"), BatchSize: 10, Staff: p.staff(),
+			Cards: map[string]issuer.Face{issuer.PersonalData: {Colour: cardColour, Logo: p.path("logo.png"), LogoAlt: logoWords}},
 		}},
 	}
 }
