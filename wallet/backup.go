@@ -101,7 +101,7 @@ func (w *Wallet) PlanRecovery(s RecoverySetup) (*RecoveryPlan, error) {
 func (p *RecoveryPlan) Accept(ctx context.Context) error {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
-	return p.w.store.commit(ctx, put(recoveryName, p.record))
+	return p.w.commit(ctx, put(recoveryName, p.record))
 }
 
 func (w *Wallet) wrapIdentity(identity, passphrase string) ([]byte, error) {
@@ -216,12 +216,14 @@ func (w *Wallet) Backup(ctx context.Context) ([]byte, error) {
 	}
 	r.Backed = w.opts.Now().UTC()
 	content := backupContent{Made: r.Backed, Records: map[string]json.RawMessage{}}
-	for _, name := range w.store.list("") {
-		data, err := w.store.get(name)
-		if err != nil {
-			return nil, err
+	all, err := w.store.all("")
+	if err != nil {
+		return nil, err
+	}
+	for name, data := range all {
+		if movable(name) {
+			content.Records[name] = data
 		}
-		content.Records[name] = data
 	}
 	for _, c := range content.cards() {
 		c.Copies = nil
@@ -251,7 +253,7 @@ func (w *Wallet) Backup(ctx context.Context) ([]byte, error) {
 	if err != nil || len(again.content.Records) != len(content.Records) {
 		return nil, fmt.Errorf("the backup does not open again: %v", err)
 	}
-	return file, w.store.commit(ctx, put(recoveryName, r))
+	return file, w.commit(ctx, put(recoveryName, r))
 }
 
 // cards decodes the cards among the records; what does not decode is left out.
@@ -355,7 +357,7 @@ func openBackup(file []byte, secret string) (*Backup, error) {
 		return invalid("the settings are missing")
 	}
 	for name, data := range b.content.Records {
-		if heavy(name) || name == indexName || !json.Valid(data) {
+		if !movable(name) || !json.Valid(data) {
 			return invalid("it holds what no backup holds")
 		}
 		if strings.HasPrefix(name, historyPrefix) {
@@ -472,15 +474,15 @@ func (w *Wallet) take(ctx context.Context, b *Backup) error {
 	var writes []write
 	for name, data := range b.content.Records {
 		if name != settingsName && !strings.HasPrefix(name, cardPrefix) {
-			writes = append(writes, write{name, data})
+			writes = append(writes, write{name: name, value: data})
 		}
 	}
 	for _, r := range b.content.cards() {
 		r.restored()
 		writes = append(writes, put(cardPrefix+r.ID, r))
 	}
-	if err := w.store.commit(ctx, writes...); err != nil {
+	if err := w.commit(ctx, writes...); err != nil {
 		return err
 	}
-	return w.store.commit(ctx, w.entry(Entry{Kind: "restored", Outcome: "ok"}))
+	return w.commit(ctx, w.entry(Entry{Kind: "restored", Outcome: "ok"}))
 }

@@ -86,7 +86,7 @@ func testBadCredentials(t *testing.T) {
 			if cards, err := wal.Cards(t.Context()); err != nil || len(cards) != 0 {
 				t.Errorf("stored: %v, %v", cards, err)
 			}
-			for _, name := range wal.store.list("") {
+			for _, name := range names(t, wal, "") {
 				if strings.HasPrefix(name, cardPrefix) || strings.HasPrefix(name, factPrefix) {
 					t.Errorf("stored: %s", name)
 				}

@@ -51,7 +51,7 @@ const tolerance = 60 * time.Second
 const (
 	cardPrefix = "card/"
 	copyPrefix = "copy/"
-	seenPrefix = "seen/"
+	seenName   = "seen"
 	factPrefix = "proof/"
 )
 
@@ -129,32 +129,21 @@ func (r *cardRecord) unused() int {
 	return n
 }
 
-// reusable: an issuer outside the register that hands out one copy leaves no choice. A registered batch is never reused
-// without being asked.
 func (r *cardRecord) reusable() bool { return !r.Issuer.Registered && len(r.Copies) == 1 }
 
-func (r *cardRecord) expired(now time.Time) bool {
-	return !r.Expires.IsZero() && now.After(r.Expires.Add(tolerance))
-}
+func (r *cardRecord) expired(now time.Time) bool { return expired(r.Expires, now) }
+
+func expired(end, now time.Time) bool { return !end.IsZero() && now.After(end.Add(tolerance)) }
 
 func (r *cardRecord) card(lang string, now time.Time) Card {
-	c := Card{
-		ID: r.ID, Type: r.Type, Name: displayName(r.Names, lang, r.Type), Issuer: r.Issuer.Name, Registered: r.Issuer.Registered,
-		Status: r.Status, Copies: r.unused(), Expires: r.Expires, Checked: r.Checked, Claims: r.Subject, Reusable: r.reusable(),
-		Renewable: r.Grant != "" && r.Status != "revoked", Colour: r.Colour,
-	}
+	l := r.listed()
+	c := l.card(lang, now)
+	c.Claims = r.Subject
 	for _, n := range r.ClaimNames {
 		if c.Labels == nil {
 			c.Labels = map[string]string{}
 		}
 		c.Labels[n.Path.String()] = displayName(n.Display, lang, n.Path.String())
-	}
-	switch {
-	case r.Status == "revoked":
-	case r.expired(now):
-		c.Status = "expired"
-	case r.Status == "valid" && !r.Expires.IsZero() && now.Add(expiring).After(r.Expires):
-		c.Status = "expiring"
 	}
 	return c
 }
@@ -204,17 +193,26 @@ func safe(s string, limit int) string {
 	return s
 }
 
-// records returns all cards, newest first.
-func (w *Wallet) records() ([]*cardRecord, error) {
+// records returns the cards of some types, newest first; of all types if types is nil.
+func (w *Wallet) records(types ...string) ([]*cardRecord, error) {
+	have, err := w.listed()
+	if err != nil {
+		return nil, err
+	}
 	var all []*cardRecord
-	for _, name := range w.store.list(cardPrefix) {
-		r, err := w.record(strings.TrimPrefix(name, cardPrefix))
+	for _, l := range have {
+		if types != nil && !slices.Contains(types, l.Type) {
+			continue
+		}
+		r, err := w.record(l.ID)
+		if errors.Is(err, ErrNoCard) {
+			err = &Error{StoreCorrupt, err} // it is in the list
+		}
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, r)
 	}
-	slices.SortStableFunc(all, func(a, b *cardRecord) int { return b.Received.Compare(a.Received) })
 	return all, nil
 }
 
@@ -236,7 +234,7 @@ func (w *Wallet) record(id string) (*cardRecord, error) {
 	return r, nil
 }
 
-// Cards lists the cards, newest first.
+// Cards returns all cards with all they say, newest first. A program that shows a list has enough with [Wallet.List].
 func (w *Wallet) Cards(ctx context.Context) ([]Card, error) {
 	records, err := w.records()
 	if err != nil {
@@ -264,7 +262,7 @@ func (w *Wallet) Delete(ctx context.Context, cardID string) error {
 	if err != nil {
 		return err
 	}
-	have, err := w.records()
+	have, err := w.listed()
 	if err != nil {
 		return err
 	}
@@ -276,7 +274,7 @@ func (w *Wallet) Delete(ctx context.Context, cardID string) error {
 		Kind: "deleted", Party: r.Issuer.Name, Registered: r.Issuer.Registered, Card: displayName(r.Names, w.lang(), r.Type), Cards: []string{r.ID},
 		Outcome: "ok",
 	}))
-	if err := w.store.commit(ctx, writes...); err != nil {
+	if err := w.commit(ctx, writes...); err != nil {
 		return err
 	}
 	return w.store.purge(ctx)
@@ -311,13 +309,36 @@ const historyPrefix = "history/"
 
 // entry makes the next line of the history. The caller holds mu until it is committed.
 func (w *Wallet) entry(e Entry) write {
-	next := 1
-	if names := w.store.list(historyPrefix); len(names) > 0 {
-		fmt.Sscanf(names[len(names)-1], historyPrefix+"%d", &next)
-		next++
+	last, err := w.lines()
+	if err != nil {
+		return write{err: err}
 	}
 	e.Time = w.opts.Now().UTC().Truncate(time.Second)
-	return put(fmt.Sprintf("%s%012d", historyPrefix, next), e)
+	return put(lineName(last+1), e)
+}
+
+func lineName(n int) string { return fmt.Sprintf("%s%012d", historyPrefix, n) }
+
+// lines returns the number of the newest line of the history. Lines are numbered from 1 without gaps, and none is ever
+// deleted.
+func (w *Wallet) lines() (int, error) {
+	n := int(w.known.Load())
+	for step, up := 1, true; step > 0; {
+		is, err := w.store.has(lineName(n + step))
+		if err != nil {
+			return 0, err
+		}
+		if is {
+			n += step
+		}
+		if up = up && is; up {
+			step *= 2
+		} else {
+			step /= 2
+		}
+	}
+	w.known.Store(int64(n))
+	return n, nil
 }
 
 // note commits one line of the history by itself. A line that cannot be written hides nothing: the error of what it is
@@ -325,16 +346,18 @@ func (w *Wallet) entry(e Entry) write {
 func (w *Wallet) note(ctx context.Context, e Entry) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.store.commit(context.WithoutCancel(ctx), w.entry(e))
+	return w.commit(context.WithoutCancel(ctx), w.entry(e))
 }
 
 // History lists entries, newest first.
 func (w *Wallet) History(ctx context.Context) ([]Entry, error) {
-	names := w.store.list(historyPrefix)
-	slices.Reverse(names)
+	last, err := w.lines()
+	if err != nil {
+		return nil, err
+	}
 	entries := []Entry{}
-	for _, name := range names {
-		e, err := w.readEntry(name)
+	for n := last; n > 0; n-- {
+		e, err := w.readEntry(lineName(n))
 		if err != nil {
 			return nil, err
 		}

@@ -131,7 +131,7 @@ func (d *Disclosure) finish(ctx context.Context, l line, kind, outcome string, u
 		}
 		writes = append(writes, put(cardPrefix+id, r))
 	}
-	return w.store.commit(context.WithoutCancel(ctx), writes...)
+	return w.commit(context.WithoutCancel(ctx), writes...)
 }
 
 // prepare makes the presentations, marks the copies as used and writes the history, all durably.
@@ -204,7 +204,7 @@ func (d *Disclosure) prepare(ctx context.Context, picks []chosen, c Choice) (map
 	for id, r := range records {
 		writes = append(writes, put(cardPrefix+id, r))
 	}
-	if err := w.store.commit(ctx, writes...); err != nil {
+	if err := w.commit(ctx, writes...); err != nil {
 		return fail(err)
 	}
 	return token, undo, line{name: w1.name, entry: e, copies: shown}, nil

@@ -151,6 +151,9 @@ func testPowerCuts(t *testing.T) {
 			t.Errorf("cut %d, before %s: %v", cuts, what, err)
 			return
 		}
+		if err := got.note(context.Background(), Entry{Kind: "failed"}); err != nil {
+			t.Errorf("cut %d, before %s: the first change: %v", cuts, what, err)
+		}
 		have := map[string]bool{}
 		for name := range all {
 			if id, ok := strings.CutPrefix(name, cardPrefix); ok {

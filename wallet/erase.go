@@ -141,8 +141,10 @@ func (d *Disclosure) keepReceipt(l *line) []write {
 // oldReceipts deletes receipts that nobody needs any more, with their keys. The caller holds mu.
 func (w *Wallet) oldReceipts() []write {
 	var writes []write
-	for _, name := range w.store.list(historyPrefix) {
-		if !w.store.has(receiptName(name)) {
+	last, _ := w.lines() // what cannot be read is left as it is
+	for n := range last {
+		name := lineName(n + 1)
+		if is, err := w.store.has(receiptName(name)); err != nil || !is {
 			continue
 		}
 		if e, err := w.readEntry(name); err == nil && e.Receipt != nil && w.opts.Now().After(e.Receipt.OutcomeUntil.Add(forgetAfter)) {
@@ -163,7 +165,11 @@ func (w *Wallet) readEntry(name string) (Entry, error) {
 		return Entry{}, &Error{StoreCorrupt, fmt.Errorf("history: %v", err)}
 	}
 	e.ID = strings.TrimLeft(strings.TrimPrefix(name, historyPrefix), "0")
-	e.CanErase = e.Receipt != nil && w.store.has(receiptName(name))
+	if e.Receipt != nil {
+		if e.CanErase, err = w.store.has(receiptName(name)); err != nil {
+			return Entry{}, err
+		}
+	}
 	for i := range e.Erasures {
 		e.Erasures[i].Entry = e.ID
 	}
@@ -176,7 +182,9 @@ func (w *Wallet) find(id string) (Entry, string, error) {
 		return Entry{}, "", fmt.Errorf("%w: %.40q", ErrNoEntry, id)
 	}
 	name := historyPrefix + strings.Repeat("0", 12-len(id)) + id
-	if !w.store.has(name) {
+	if is, err := w.store.has(name); err != nil {
+		return Entry{}, "", err
+	} else if !is {
 		return Entry{}, "", fmt.Errorf("%w: %.40q", ErrNoEntry, id)
 	}
 	e, err := w.readEntry(name)
@@ -241,9 +249,9 @@ func (w *Wallet) noteAnswer(ctx context.Context, name string, a ErasureAnswer) e
 	e.Erasures = append(e.Erasures, a)
 	writes := []write{put(name, e)}
 	if !a.Outcome.Final() {
-		return w.store.commit(ctx, writes...)
+		return w.commit(ctx, writes...)
 	}
-	if err := w.store.commit(ctx, append(writes, write{name: receiptName(name)})...); err != nil {
+	if err := w.commit(ctx, append(writes, write{name: receiptName(name)})...); err != nil {
 		return err
 	}
 	return w.store.purge(ctx)
@@ -312,10 +320,12 @@ func (w *Wallet) ForgetReceipt(ctx context.Context, entryID string) error {
 	if err != nil {
 		return err
 	}
-	if !w.store.has(receiptName(name)) {
+	if is, err := w.store.has(receiptName(name)); err != nil {
+		return err
+	} else if !is {
 		return fmt.Errorf("%w: line %s", ErrNoReceipt, entryID)
 	}
-	if err := w.store.commit(ctx, write{name: receiptName(name)}); err != nil {
+	if err := w.commit(ctx, write{name: receiptName(name)}); err != nil {
 		return err
 	}
 	return w.store.purge(ctx)

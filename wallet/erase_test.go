@@ -163,7 +163,11 @@ func TestAskErasure(t *testing.T) {
 		if parsed, err := erasure.ParseAnswer(a.Signed); err != nil || parsed.Outcome != step.outcome {
 			t.Errorf("%v", err)
 		}
-		if _, line, err := wal.find(id); err != nil || wal.store.has(receiptName(line)) != step.again {
+		_, line, err := wal.find(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if has(t, wal, receiptName(line)) != step.again {
 			t.Errorf("after %s the key is there: %v", step.outcome, !step.again)
 		}
 	}
@@ -341,7 +345,7 @@ func TestOldReceipts(t *testing.T) {
 	}
 	e, _ := wal.readEntry(name)
 	e.Receipt.OutcomeUntil = w.now().Add(-forgetAfter - time.Hour)
-	if err := wal.store.commit(t.Context(), put(name, e)); err != nil {
+	if err := wal.commit(t.Context(), put(name, e)); err != nil {
 		t.Fatal(err)
 	}
 	next := shareWith(t, w.services, wal, Choice{})

@@ -122,7 +122,7 @@ func testFaces(t *testing.T) {
 				t.Fatal(err)
 			}
 			c := one(t, wal)
-			if got, err := wal.Logo(t.Context(), c.ID); got != nil || err != nil || wal.store.has(logoPrefix+c.ID) {
+			if got, err := wal.Logo(t.Context(), c.ID); got != nil || err != nil || has(t, wal, logoPrefix+c.ID) {
 				t.Errorf("%d bytes of a logo, %v", len(got), err)
 			}
 			if c.Name != "Persoonsgegevens" || c.Status != "valid" || c.Colour != "" {
@@ -167,7 +167,7 @@ func TestFace(t *testing.T) {
 	if err != nil || len(preview) != 1 || preview[0].Colour != "#8e3e28" || preview[0].Logo == nil {
 		t.Fatalf("%+v, %v", preview, err)
 	}
-	if wal.store.has(logoPrefix + preview[0].ID) {
+	if has(t, wal, logoPrefix+preview[0].ID) {
 		t.Error("stored before it was accepted")
 	}
 	if _, err := i.Accept(t.Context()); err != nil {
@@ -211,13 +211,13 @@ func TestFace(t *testing.T) {
 	}
 	w.faced("#063", map[string]any{"uri": dataURI("image/png", file)}, "")
 	renew()
-	if !wal.store.has(logoPrefix + c.ID) {
+	if !has(t, wal, logoPrefix+c.ID) {
 		t.Fatal("control: there is no logo to delete")
 	}
 	if err := wal.Delete(t.Context(), c.ID); err != nil {
 		t.Fatal(err)
 	}
-	if wal.store.has(logoPrefix + c.ID) {
+	if has(t, wal, logoPrefix+c.ID) {
 		t.Error("the logo outlives the card")
 	}
 }

@@ -66,7 +66,8 @@ func FuzzRecord(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	d, sealed := s.sealRecord("card/1", []byte(`{"x":1}`))
+	d := s.diskName("card/1")
+	sealed := s.sealRecord(d, "card/1", []byte(`{"x":1}`))
 	f.Add(d[:], sealed)
 	f.Add(d[:8], sealed)
 	f.Add([]byte{}, []byte{})

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -158,34 +159,34 @@ func (w *Wallet) seen(ctx context.Context, clientID, nonce string, expires time.
 	defer w.mu.Unlock()
 	now := w.opts.Now()
 	sum := sha256.Sum256([]byte(clientID + "\x00" + nonce))
-	name := seenPrefix + hex.EncodeToString(sum[:])
-	if data, err := w.store.get(name); err != nil {
+	name := hex.EncodeToString(sum[:])
+	seen := map[string]time.Time{}
+	data, err := w.store.get(seenName)
+	if err != nil {
 		return err
-	} else if data != nil {
+	}
+	if data != nil {
+		if err := read(data, &seen); err != nil {
+			return err
+		}
+	}
+	if _, ok := seen[name]; ok {
 		return fmt.Errorf("%w: this request was opened before", openid4vp.ErrRequestMalformed)
 	}
 	// A day more than needed: a clock that is set back must not make an old request new.
-	writes := []write{put(name, expires.Add(24*time.Hour))}
-	for _, old := range w.store.list(seenPrefix) {
-		data, err := w.store.get(old)
-		if err != nil {
-			return err
-		}
-		var until time.Time
-		if err := read(data, &until); err != nil {
-			return err
-		}
-		if now.After(until) {
-			writes = append(writes, write{name: old})
-		}
-	}
-	return w.store.commit(ctx, writes...)
+	seen[name] = expires.Add(24 * time.Hour)
+	maps.DeleteFunc(seen, func(_ string, until time.Time) bool { return now.After(until) })
+	return w.commit(ctx, put(seenName, seen))
 }
 
 // match finds the cards that fit. Cards that are known not to count any more are not offered.
 func (d *Disclosure) match() error {
 	w := d.w
-	records, err := w.records()
+	types := []string{}
+	for _, c := range d.asked.Request.Query.Credentials {
+		types = append(types, c.Meta.VCTValues...)
+	}
+	records, err := w.records(types...)
 	if err != nil {
 		return err
 	}

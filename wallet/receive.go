@@ -323,7 +323,7 @@ func (i *Issuance) store(ctx context.Context) error {
 	w := i.w
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	have, err := w.records()
+	have, err := w.listed()
 	if err != nil {
 		return err
 	}
@@ -333,8 +333,12 @@ func (i *Issuance) store(ctx context.Context) error {
 	}
 	var replaced []string
 	for n, f := range i.fetched {
-		for _, old := range have {
-			if old.Type != f.record.Type || !old.Issuer.same(f.record.Issuer) || !sameClaims(old.Subject, f.record.Subject) {
+		same, err := w.records(f.record.Type)
+		if err != nil {
+			return err
+		}
+		for _, old := range same {
+			if !old.Issuer.same(f.record.Issuer) || !sameClaims(old.Subject, f.record.Subject) {
 				continue
 			}
 			replaced = append(replaced, old.ID)
@@ -361,7 +365,7 @@ func (i *Issuance) store(ctx context.Context) error {
 		e.Card += displayName(f.record.Names, w.lang(), f.record.Type)
 		e.Cards = append(e.Cards, f.record.ID)
 	}
-	if err := w.store.commit(ctx, append(writes, w.entry(e))...); err != nil {
+	if err := w.commit(ctx, append(writes, w.entry(e))...); err != nil {
 		return err
 	}
 	if len(replaced) > 0 {

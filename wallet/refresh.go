@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"fmt"
+	"time"
 
 	"github.com/zegel-id/zegel/pkg/jose"
 	"github.com/zegel-id/zegel/pkg/statuslist"
@@ -19,6 +20,10 @@ func (w *Wallet) Refresh(ctx context.Context) ([]Card, error) {
 	if err != nil {
 		return nil, err
 	}
+	have, err := w.listed()
+	if err != nil {
+		return nil, err
+	}
 	client := &statuslist.Client{Fetch: w.opts.Fetch, Now: w.opts.Now}
 	for _, r := range records {
 		if r.Status == "revoked" || r.Status == ReissueStatus || r.expired(w.opts.Now()) {
@@ -31,15 +36,15 @@ func (w *Wallet) Refresh(ctx context.Context) ([]Card, error) {
 		writes := []write{}
 		if status == "revoked" {
 			// The issuer renews it no more.
-			writes = append(writes, endGrants(records, r.ID)...)
+			writes = append(writes, endGrants(have, r.ID)...)
 			r.Grant = ""
 			writes = append(writes, w.entry(Entry{
 				Kind: "revoked", Party: r.Issuer.Name, Registered: r.Issuer.Registered, Card: displayName(r.Names, w.lang(), r.Type), Cards: []string{r.ID},
 				Outcome: "ok",
 			}))
 		}
-		r.Status, r.Checked = status, w.opts.Now().UTC()
-		if err := w.store.commit(ctx, append(writes, put(cardPrefix+r.ID, r))...); err != nil {
+		r.Status, r.Checked = status, w.opts.Now().UTC().Truncate(time.Second)
+		if err := w.commit(ctx, append(writes, put(cardPrefix+r.ID, r))...); err != nil {
 			return nil, err
 		}
 	}

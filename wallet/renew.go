@@ -57,13 +57,13 @@ func (i *Issuance) keepGrant() (id string, writes []write, err error) {
 }
 
 // endGrants destroys the rights that no card uses any more when some cards are gone.
-func endGrants(have []*cardRecord, gone ...string) []write {
+func endGrants(have []listed, gone ...string) []write {
 	var writes []write
 	for _, r := range have {
 		if r.Grant == "" || !slices.Contains(gone, r.ID) {
 			continue
 		}
-		used := func(o *cardRecord) bool { return o.Grant == r.Grant && !slices.Contains(gone, o.ID) }
+		used := func(o listed) bool { return o.Grant == r.Grant && !slices.Contains(gone, o.ID) }
 		if !slices.ContainsFunc(have, used) {
 			writes = append(writes, write{name: grantPrefix + r.Grant})
 		}
@@ -203,7 +203,7 @@ func (w *Wallet) trade(ctx context.Context, client *openid4vci.Client, opened *o
 	if errors.As(err, &refused) && refused.Code == oauth.InvalidGrant {
 		writes, err := w.forgetGrant(id)
 		if err == nil {
-			err = w.store.commit(context.WithoutCancel(ctx), writes...)
+			err = w.commit(context.WithoutCancel(ctx), writes...)
 		}
 		return nil, errors.Join(&Error{EndpointRefused, fmt.Errorf("%w: %w", ErrNotRenewable, refused)}, err)
 	}
@@ -212,7 +212,7 @@ func (w *Wallet) trade(ctx context.Context, client *openid4vci.Client, opened *o
 	}
 	if grant.RefreshToken != "" {
 		g.Token = grant.RefreshToken
-		if err := w.store.commit(context.WithoutCancel(ctx), put(grantPrefix+id, g)); err != nil {
+		if err := w.commit(context.WithoutCancel(ctx), put(grantPrefix+id, g)); err != nil {
 			return nil, err
 		}
 	}
@@ -221,13 +221,17 @@ func (w *Wallet) trade(ctx context.Context, client *openid4vci.Client, opened *o
 
 // forgetGrant destroys a right that the issuer has ended.
 func (w *Wallet) forgetGrant(id string) ([]write, error) {
-	have, err := w.records()
+	have, err := w.listed()
 	if err != nil {
 		return nil, err
 	}
 	writes := []write{{name: grantPrefix + id}}
-	for _, r := range have {
-		if r.Grant == id {
+	for _, l := range have {
+		if l.Grant == id {
+			r, err := w.record(l.ID)
+			if err != nil {
+				return nil, err
+			}
 			r.Grant = ""
 			writes = append(writes, put(cardPrefix+r.ID, r))
 		}
@@ -346,7 +350,7 @@ func (r *Renewal) store(ctx context.Context) error {
 		Kind: "renewed", Party: f.record.Issuer.Name, Registered: f.record.Issuer.Registered,
 		Card: displayName(f.record.Names, w.lang(), f.record.Type), Cards: []string{f.record.ID}, Outcome: "ok",
 	}))
-	if err := w.store.commit(ctx, writes...); err != nil {
+	if err := w.commit(ctx, writes...); err != nil {
 		return err
 	}
 	return w.store.purge(ctx)
@@ -366,19 +370,19 @@ func (r *Renewal) Decline(ctx context.Context) error {
 }
 
 // NeedsRenewal lists the cards that should be renewed now and can be: at most a third of the copies is left, the end is near
-// or past, or the card came out of a backup. A program may renew them by itself and accept a batch that changes nothing.
+// or past, or the card came out of a backup; without claims, as [Wallet.List]. A program may renew them by itself and accept a batch that changes nothing.
 func (w *Wallet) NeedsRenewal(ctx context.Context) ([]Card, error) {
-	records, err := w.records()
+	have, err := w.listed()
 	if err != nil {
 		return nil, err
 	}
 	cards := []Card{}
-	for _, r := range records {
-		c := r.card(w.lang(), w.opts.Now())
+	for _, l := range have {
+		c := l.card(w.lang(), w.opts.Now())
 		if !c.Renewable || c.Status == "suspended" {
 			continue
 		}
-		few := 3*r.unused() <= len(r.Copies) && !r.reusable()
+		few := 3*l.Unused <= l.Of && !l.reusable()
 		if few || c.Status == "expiring" || c.Status == "expired" || c.Status == ReissueStatus {
 			cards = append(cards, c)
 		}

@@ -197,7 +197,7 @@ func TestRenew(t *testing.T) {
 	if _, err := r.Accept(t.Context()); err == nil {
 		t.Error("a renewal of a card that was received anew")
 	}
-	if grants := wal.store.list(grantPrefix); len(grants) != 1 || one(t, wal).Copies != 3 || keys(wal) != 3 {
+	if grants := names(t, wal, grantPrefix); len(grants) != 1 || one(t, wal).Copies != 3 || keys(wal) != 3 {
 		t.Errorf("%q, %+v", grants, one(t, wal))
 	}
 	control(t, w, wal)
@@ -206,7 +206,7 @@ func TestRenew(t *testing.T) {
 	if err := wal.Delete(t.Context(), card.ID); err != nil {
 		t.Fatal(err)
 	}
-	if grants := wal.store.list(grantPrefix); len(grants) != 0 {
+	if grants := names(t, wal, grantPrefix); len(grants) != 0 {
 		t.Errorf("after deleting: %q", grants)
 	}
 	if _, err := wal.Renew(t.Context(), card.ID); !errors.Is(err, ErrNoCard) {
@@ -275,21 +275,21 @@ func TestRenewRefused(t *testing.T) {
 	card := receive(t, wal, w.offer(), "")[0]
 	r := must(wal.record(card.ID))
 	r.Issuer.DID += "x"
-	if err := wal.store.commit(t.Context(), put(cardPrefix+r.ID, r)); err != nil {
+	if err := wal.commit(t.Context(), put(cardPrefix+r.ID, r)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := wal.Renew(t.Context(), card.ID); CategoryOf(err) != IssuerUntrusted || issuer.trades != 0 {
 		t.Errorf("another issuer: %v, %d trades", err, issuer.trades)
 	}
 	r.Issuer.DID = w.town.did
-	if err := wal.store.commit(t.Context(), put(cardPrefix+r.ID, r)); err != nil {
+	if err := wal.commit(t.Context(), put(cardPrefix+r.ID, r)); err != nil {
 		t.Fatal(err)
 	}
 	issuer.ended = true
 	if _, err := wal.Renew(t.Context(), card.ID); CategoryOf(err) != EndpointRefused || !errors.Is(err, ErrNotRenewable) {
 		t.Errorf("ended: %v", err)
 	}
-	if c := one(t, wal); c.Renewable || c.Copies != 3 || len(wal.store.list(grantPrefix)) != 0 {
+	if c := one(t, wal); c.Renewable || c.Copies != 3 || len(names(t, wal, grantPrefix)) != 0 {
 		t.Errorf("%+v", c)
 	}
 	if _, err := wal.Renew(t.Context(), card.ID); !errors.Is(err, ErrNotRenewable) {
@@ -300,7 +300,7 @@ func TestRenewRefused(t *testing.T) {
 	// An issuer without proofs gives no right.
 	plain := newWorld(t)
 	other := plain.wallet(nil)
-	if c := receive(t, other, plain.offer(), "")[0]; c.Renewable || len(other.store.list(grantPrefix)) != 0 {
+	if c := receive(t, other, plain.offer(), "")[0]; c.Renewable || len(names(t, other, grantPrefix)) != 0 {
 		t.Errorf("%+v", c)
 	}
 }

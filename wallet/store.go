@@ -5,16 +5,10 @@ import (
 	"context"
 	"crypto/cipher"
 	"crypto/hkdf"
-	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -28,10 +22,11 @@ import (
 var ErrDiskFull = errors.New("no space left on the disk; nothing was changed")
 
 // store keeps records sealed. On disk a record has a name that says nothing (a MAC of its own name) and a value sealed
-// under the data key with that name as associated data. One more record, the index, holds a generation number and a hash
-// over all others, so that no record can be left out, swapped or put back.
+// under the data key with that name as associated data. Which version of a record counts is written in pages, and which
+// version of a page in the index, which also numbers the generation of the whole: see [index]. So no record can be left
+// out, swapped or put back, and opening the store reads the index alone, however many records there are.
 //
-// Every commit is one synced batch of records and index; then the generation is noted outside the store.
+// Every commit is one synced batch of records, pages and index; then the generation is noted outside the store.
 type store struct {
 	home *home
 	lock *pebble.Lock
@@ -40,10 +35,11 @@ type store struct {
 	seal  cipher.AEAD
 	names []byte // key of the names on disk
 
-	mu         sync.Mutex
-	generation uint64
-	hashes     map[diskName][sha256.Size]byte // of sealed values
-	small      map[string][]byte              // all records but those of heavy kinds, in the clear while unlocked
+	mu       sync.Mutex
+	writable bool // the database is open for writing; until the first change it is not
+	index    index
+	sum      [sha256.Size]byte // of the sealed index
+	pages    [pageCount]*page  // those read so far
 }
 
 type diskName [16]byte
@@ -52,6 +48,7 @@ type diskName [16]byte
 type write struct {
 	name  string
 	value []byte
+	err   error // why it could not be made; the commit fails with it
 }
 
 func put(name string, v any) write {
@@ -59,16 +56,22 @@ func put(name string, v any) write {
 	if err != nil {
 		panic("wallet: internal error: record: " + err.Error())
 	}
-	return write{name, data}
+	return write{name: name, value: data}
 }
 
-// heavy records stay on disk until they are needed: they hold credentials and private keys, or pictures.
-func heavy(name string) bool {
-	return strings.HasPrefix(name, copyPrefix) || strings.HasPrefix(name, receiptPrefix) || strings.HasPrefix(name, logoPrefix)
+// movable reports whether a record is one that a backup holds: neither keys, which belong to one device, nor pictures, which
+// come anew with a card, nor what follows from the others.
+func movable(name string) bool {
+	for _, prefix := range []string{copyPrefix, receiptPrefix, logoPrefix, pagePrefix, listPrefix} {
+		if strings.HasPrefix(name, prefix) {
+			return false
+		}
+	}
+	return name != indexName
 }
 
 func newStore(h *home, dataKey []byte) (*store, error) {
-	s := &store{home: h, hashes: map[diskName][sha256.Size]byte{}, small: map[string][]byte{}}
+	s := &store{home: h}
 	seal, err := hkdf.Key(sha256.New, dataKey, nil, "zegel wallet records 1", 32)
 	if err != nil {
 		return nil, err
@@ -173,25 +176,39 @@ func (s *store) lockStore() error {
 	return nil
 }
 
-// open checks everything before the database may write, so that a damaged store stays as it was found.
+// open opens the database for reading and checks the index. Nothing is written before the first change, so that a store
+// that turns out to be damaged stays as it was found.
 func (s *store) open() error {
 	if !s.home.exists(s.home.path(storeDir)) {
 		return &Error{StoreCorrupt, errors.New("the store is missing")}
 	}
-	for _, readOnly := range []bool{true, false} {
-		if err := s.openDB(readOnly); err != nil {
-			return s.corrupt(fmt.Errorf("store: %v", err))
-		}
-		if err := s.check(); err != nil {
-			s.closeDB()
-			return s.corrupt(err)
-		}
-		if readOnly {
-			if err := s.closeDB(); err != nil {
-				return s.corrupt(err)
-			}
-		}
+	if err := s.openDB(true); err != nil {
+		return s.corrupt(fmt.Errorf("store: %v", err))
 	}
+	if err := s.check(); err != nil {
+		s.closeDB()
+		return s.corrupt(err)
+	}
+	return nil
+}
+
+// openForWriting opens the database anew, for changes. The caller holds mu.
+func (s *store) openForWriting() error {
+	if err := s.closeDB(); err != nil {
+		return err
+	}
+	if err := s.openDB(false); err != nil {
+		return err
+	}
+	_, sum, err := s.readIndex()
+	if err == nil && sum != s.sum {
+		err = errors.New("the index changed while the store was open")
+	}
+	if err != nil {
+		s.home.shut(err)
+		return err
+	}
+	s.writable = true
 	return nil
 }
 
@@ -212,160 +229,57 @@ func (s *store) close() error {
 	s.home.shut(errShut)
 	err = errors.Join(err, s.home.unlock())
 	s.lock = nil
-	s.small = nil
+	clear(s.pages[:])
 	clear(s.names)
 	return err
 }
 
-const indexName = "index"
-
-// index authenticates the store as a whole.
-type index struct {
-	Generation uint64 `json:"generation"`
-	Root       []byte `json:"root"`
-}
-
-func root(hashes map[diskName][sha256.Size]byte) []byte {
-	names := slices.SortedFunc(maps.Keys(hashes), func(a, b diskName) int { return bytes.Compare(a[:], b[:]) })
-	h := sha256.New()
-	for _, n := range names {
-		sum := hashes[n]
-		h.Write(n[:])
-		h.Write(sum[:])
-	}
-	return h.Sum(nil)
-}
-
-func (s *store) diskName(name string) (d diskName) {
-	m := hmac.New(sha256.New, s.names)
-	m.Write([]byte(name))
-	copy(d[:], m.Sum(nil))
-	return d
-}
-
-func (s *store) sealRecord(name string, value []byte) (diskName, []byte) {
-	d := s.diskName(name)
-	plain := binary.BigEndian.AppendUint16(nil, uint16(len(name)))
-	plain = append(append(plain, name...), value...)
-	nonce := make([]byte, chacha20poly1305.NonceSizeX, chacha20poly1305.NonceSizeX+len(plain)+chacha20poly1305.Overhead)
-	rand.Read(nonce)
-	return d, s.seal.Seal(nonce, nonce, plain, d[:])
-}
-
-func (s *store) openRecord(d []byte, sealed []byte) (name string, value []byte, err error) {
-	if len(sealed) < chacha20poly1305.NonceSizeX {
-		return "", nil, errors.New("record too short")
-	}
-	nonce, box := sealed[:chacha20poly1305.NonceSizeX], sealed[chacha20poly1305.NonceSizeX:]
-	plain, err := s.seal.Open(nil, nonce, box, d)
-	if err != nil {
-		return "", nil, errors.New("record does not open")
-	}
-	if len(plain) < 2 || len(plain)-2 < int(binary.BigEndian.Uint16(plain)) {
-		return "", nil, errors.New("record without name")
-	}
-	n := int(binary.BigEndian.Uint16(plain))
-	name, value = string(plain[2:2+n]), plain[2+n:]
-	if want := s.diskName(name); !bytes.Equal(want[:], d) {
-		return "", nil, errors.New("record under a wrong name")
-	}
-	return name, value, nil
-}
-
-// check reads every record, and compares the whole with the index and the generation outside.
-func (s *store) check() error {
-	type content struct {
-		hashes map[diskName][sha256.Size]byte
-		small  map[string][]byte
-		index  *index
-	}
-	c, err := attempt(s.home.guard, func() (c content, err error) {
-		c.hashes, c.small = map[diskName][sha256.Size]byte{}, map[string][]byte{}
-		it, err := s.db.NewIter(nil)
-		if err != nil {
-			return c, err
-		}
-		defer func() { err = errors.Join(err, it.Close()) }()
-		for it.First(); it.Valid(); it.Next() {
-			sealed, err := it.ValueAndErr()
-			if err != nil {
-				return c, err
-			}
-			name, value, err := s.openRecord(it.Key(), sealed)
-			if err != nil {
-				return c, err
-			}
-			if name == indexName {
-				c.index = new(index)
-				if err := json.Unmarshal(value, c.index); err != nil {
-					return c, errors.New("index does not parse")
-				}
-				continue
-			}
-			c.hashes[diskName(it.Key())] = sha256.Sum256(sealed)
-			if !heavy(name) {
-				c.small[name] = value
-			}
-		}
-		return c, it.Error()
-	})
-	if err != nil {
-		return err
-	}
-	if c.index == nil {
-		return errors.New("the index is missing")
-	}
-	if !bytes.Equal(c.index.Root, root(c.hashes)) {
-		return errors.New("records are missing or do not belong together")
-	}
-	outside, err := s.home.outsideGeneration()
-	if err != nil && !(errors.Is(err, fs.ErrNotExist) || errors.Is(err, errDamaged)) {
-		return &Error{Locked, fmt.Errorf("generation in the keychain: %v", err)}
-	}
-	if c.index.Generation < outside {
-		if s.home.lock.Keychain {
-			return &Error{StoreRolledBack, fmt.Errorf("the store is of generation %d, this device has already seen %d", c.index.Generation, outside)}
-		}
-		return fmt.Errorf("the newest changes are missing: generation %d of %d", c.index.Generation, outside)
-	}
-	s.generation, s.hashes, s.small = c.index.Generation, c.hashes, c.small
-	return nil
-}
-
-// commit makes the changes all at once; when it returns nil they survive a power cut.
-func (s *store) commit(ctx context.Context, writes ...write) error {
+// apply makes the changes all at once; when it returns nil they survive a power cut.
+func (s *store) apply(ctx context.Context, writes ...write) error {
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	for _, w := range writes {
+		if w.err != nil {
+			return w.err
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.db == nil || s.home.isShut() {
 		return s.corrupt(errShut)
 	}
-	hashes := maps.Clone(s.hashes)
-	batch := s.db.NewBatch()
-	for _, w := range writes {
-		if w.value == nil {
-			d := s.diskName(w.name)
-			delete(hashes, d)
-			if err := batch.Delete(d[:], nil); err != nil {
-				return s.corrupt(err)
-			}
-			continue
-		}
-		d, sealed := s.sealRecord(w.name, w.value)
-		hashes[d] = sha256.Sum256(sealed)
-		if err := batch.Set(d[:], sealed, nil); err != nil {
+	if !s.writable {
+		if err := s.openForWriting(); err != nil {
 			return s.corrupt(err)
 		}
 	}
-	next := s.generation + 1
-	record, err := json.Marshal(index{Generation: next, Root: root(hashes)})
-	if err != nil {
-		return err
+	batch := s.db.NewBatch()
+	changed := map[int]*page{}
+	for _, w := range writes {
+		d := s.diskName(w.name)
+		p, err := s.page(d.page())
+		if err != nil {
+			return s.corrupt(err)
+		}
+		if changed[d.page()] == nil {
+			changed[d.page()] = p.clone()
+		}
+		p = changed[d.page()]
+		if w.value == nil {
+			p.remove(d)
+			err = batch.Delete(d[:], nil)
+		} else {
+			sealed := s.sealRecord(d, w.name, w.value)
+			p.set(d, sha256.Sum256(sealed))
+			err = batch.Set(d[:], sealed, nil)
+		}
+		if err != nil {
+			return s.corrupt(err)
+		}
 	}
-	d, sealed := s.sealRecord(indexName, record)
-	if err := batch.Set(d[:], sealed, nil); err != nil {
+	next, sum, err := s.writeIndex(batch, changed)
+	if err != nil {
 		return s.corrupt(err)
 	}
 	if _, err := attempt(s.home.guard, func() (struct{}, error) { return struct{}{}, batch.Commit(pebble.Sync) }); err != nil {
@@ -373,17 +287,12 @@ func (s *store) commit(ctx context.Context, writes ...write) error {
 		s.home.shut(err)
 		return s.corrupt(err)
 	}
-	s.generation, s.hashes = next, hashes
-	for _, w := range writes {
-		switch {
-		case w.value == nil:
-			delete(s.small, w.name)
-		case !heavy(w.name):
-			s.small[w.name] = w.value
-		}
+	s.index, s.sum = next, sum
+	for n, p := range changed {
+		s.pages[n] = p
 	}
 	// The store is written; a number outside that lags behind is caught up by the next change.
-	s.home.setOutsideGeneration(next)
+	s.home.setOutsideGeneration(next.generation)
 	return nil
 }
 
@@ -391,29 +300,16 @@ func (s *store) commit(ctx context.Context, writes ...write) error {
 func (s *store) get(name string) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !heavy(name) {
-		return s.small[name], nil
-	}
-	if s.db == nil || s.home.isShut() {
-		return nil, s.corrupt(errShut)
-	}
 	d := s.diskName(name)
-	want, ok := s.hashes[d]
+	p, err := s.page(d.page())
+	if err != nil {
+		return nil, s.corrupt(err)
+	}
+	want, ok := p.find(d)
 	if !ok {
 		return nil, nil
 	}
-	value, err := attempt(s.home.guard, func() ([]byte, error) {
-		sealed, closer, err := s.db.Get(d[:])
-		if err != nil {
-			return nil, err
-		}
-		defer closer.Close()
-		if sha256.Sum256(sealed) != want {
-			return nil, errors.New("record changed on disk")
-		}
-		_, value, err := s.openRecord(d[:], sealed)
-		return value, err
-	})
+	value, err := s.load(d, want)
 	if err != nil {
 		return nil, s.corrupt(err)
 	}
@@ -421,25 +317,72 @@ func (s *store) get(name string) ([]byte, error) {
 }
 
 // has reports whether there is a record, without reading it.
-func (s *store) has(name string) bool {
+func (s *store) has(name string) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, ok := s.hashes[s.diskName(name)]
-	return ok
+	d := s.diskName(name)
+	p, err := s.page(d.page())
+	if err != nil {
+		return false, s.corrupt(err)
+	}
+	_, ok := p.find(d)
+	return ok, nil
 }
 
-// list returns the names with a prefix, sorted. It is for light kinds only.
-func (s *store) list(prefix string) []string {
+// all reads every record whose name has the prefix. It opens each record of the store, and checks that none is missing or
+// of another time, so it is for what needs the whole store.
+func (s *store) all(prefix string) (map[string][]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var names []string
-	for n := range s.small {
-		if strings.HasPrefix(n, prefix) {
-			names = append(names, n)
+	want := 0
+	for n := range s.pages {
+		p, err := s.page(n)
+		if err != nil {
+			return nil, s.corrupt(err)
 		}
+		want += p.len()
 	}
-	slices.Sort(names)
-	return names
+	records, err := attempt(s.home.guard, func() (_ map[string][]byte, err error) {
+		it, err := s.db.NewIter(nil)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, it.Close()) }()
+		records := map[string][]byte{}
+		found := 0
+		for it.First(); it.Valid(); it.Next() {
+			sealed, err := it.ValueAndErr()
+			if err != nil {
+				return nil, err
+			}
+			name, value, err := s.openRecord(it.Key(), sealed)
+			if err != nil {
+				return nil, err
+			}
+			if name == indexName || strings.HasPrefix(name, pagePrefix) {
+				continue // checked already
+			}
+			d := diskName(it.Key())
+			if sum, ok := s.pages[d.page()].find(d); !ok || sum != sha256.Sum256(sealed) {
+				return nil, errors.New("a record is of another time")
+			}
+			found++
+			if strings.HasPrefix(name, prefix) {
+				records[name] = value
+			}
+		}
+		if err := it.Error(); err != nil {
+			return nil, err
+		}
+		if found != want {
+			return nil, fmt.Errorf("%d records of %d", found, want)
+		}
+		return records, nil
+	})
+	if err != nil {
+		return nil, s.corrupt(err)
+	}
+	return records, nil
 }
 
 // purge makes deleted records leave the disk: tables are rewritten without them, and the database is opened anew, because
@@ -447,7 +390,7 @@ func (s *store) list(prefix string) []string {
 func (s *store) purge(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.db == nil || s.home.isShut() {
+	if s.db == nil || s.home.isShut() || !s.writable {
 		return s.corrupt(errShut)
 	}
 	_, err := attempt(s.home.guard, func() (struct{}, error) {
@@ -457,10 +400,7 @@ func (s *store) purge(ctx context.Context) error {
 		return struct{}{}, s.db.Compact(ctx, []byte{}, bytes.Repeat([]byte{0xff}, 17), false)
 	})
 	if err == nil {
-		err = s.closeDB()
-	}
-	if err == nil {
-		err = s.openDB(false)
+		err = s.openForWriting()
 	}
 	if err != nil {
 		return s.corrupt(err)

@@ -8,7 +8,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
 	mathrand "math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -99,24 +101,25 @@ func addCard(ctx context.Context, w *Wallet, id string, copies int) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	writes = append(writes, put(cardPrefix+id, r), w.entry(Entry{Kind: "received", Party: r.Issuer.Name, Outcome: "ok"}))
-	return w.store.commit(ctx, writes...)
+	return w.commit(ctx, writes...)
 }
 
-// contents is everything a wallet holds, for comparison.
+// contents is everything a wallet holds, for comparison. It is read twice: record by record as the screens do, and as a
+// whole; and the list must say what the cards say.
 func contents(w *Wallet) (map[string]string, error) {
 	all := map[string]string{}
-	for _, name := range w.store.list("") {
-		data, err := w.store.get(name)
-		if err != nil {
-			return nil, err
-		}
-		all[name] = string(data)
-	}
 	records, err := w.records()
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range records {
+	have, err := w.listed()
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range records {
+		if !reflect.DeepEqual(r.listed(), have[i]) {
+			return nil, fmt.Errorf("the list has %+v, the card %+v", have[i], r.listed())
+		}
 		for _, c := range r.Copies {
 			data, err := w.store.get(copyName(r.ID, c.ID))
 			if err != nil {
@@ -128,7 +131,46 @@ func contents(w *Wallet) (map[string]string, error) {
 			all[copyName(r.ID, c.ID)] = string(data)
 		}
 	}
+	if _, err := w.History(context.Background()); err != nil {
+		return nil, err
+	}
+	whole, err := w.store.all("")
+	if err != nil {
+		return nil, err
+	}
+	cards := 0
+	for name, data := range whole {
+		if strings.HasPrefix(name, copyPrefix) && all[name] != string(data) {
+			return nil, fmt.Errorf("%s: read alone it is %q, in the whole %q", name, all[name], data)
+		}
+		if strings.HasPrefix(name, cardPrefix) {
+			cards++
+		}
+		all[name] = string(data)
+	}
+	if len(whole) != len(all) || cards != len(records) {
+		return nil, fmt.Errorf("%d records and %d cards of %d in the list", len(whole), cards, len(records))
+	}
 	return all, nil
+}
+
+func has(t *testing.T, w *Wallet, name string) bool {
+	t.Helper()
+	is, err := w.store.has(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return is
+}
+
+// names lists what a wallet holds with a prefix.
+func names(t *testing.T, w *Wallet, prefix string) []string {
+	t.Helper()
+	all, err := w.store.all(prefix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Sorted(maps.Keys(all))
 }
 
 func mustContents(t *testing.T, w *Wallet) map[string]string {
@@ -257,6 +299,24 @@ func requireWholeOrStopped(t *testing.T, fs vfs.FS, c *clock, want map[string]st
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%s: other content:\n%s", what, diff)
+	}
+	// What can be read can be changed, or the wallet says why not; the first change opens the database for writing.
+	if err := addCard(t.Context(), w, "new", 1); err != nil {
+		if CategoryOf(err) != StoreCorrupt {
+			t.Errorf("%s: change: %v", what, err)
+		}
+		return false
+	}
+	if got, err = contents(w); err != nil {
+		if CategoryOf(err) != StoreCorrupt {
+			t.Errorf("%s: after a change: %v", what, err)
+		}
+		return false
+	}
+	for name, data := range want {
+		if got[name] != data && !strings.HasPrefix(name, listPrefix) {
+			t.Errorf("%s: after a change %s is another", what, name)
+		}
 	}
 	return true
 }

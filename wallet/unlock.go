@@ -18,8 +18,8 @@ import (
 	"github.com/zegel-id/zegel/pkg/jose"
 )
 
-// formatVersion is the version of everything in the directory. A newer one is refused unchanged.
-const formatVersion = 1
+// formatVersion is the version of everything in the directory. Another one is refused unchanged.
+const formatVersion = 2
 
 // lockFile says how the secret opens the store.
 type lockFile struct {
@@ -128,7 +128,10 @@ func (h *home) readLock() error {
 			return fmt.Errorf("%w: %v", errDamaged, err)
 		}
 	}
-	if l.Format != formatVersion {
+	if l.Format < formatVersion {
+		return &Error{StoreCorrupt, fmt.Errorf("store of format %d, this program knows %d only: make a new wallet and collect the cards again (nothing was changed)", l.Format, formatVersion)}
+	}
+	if l.Format > formatVersion {
 		return &Error{StoreCorrupt, fmt.Errorf("store of format %d, this program knows %d: use a newer program (nothing was changed)", l.Format, formatVersion)}
 	}
 	h.lock = &l

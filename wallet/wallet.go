@@ -113,6 +113,9 @@ type Wallet struct {
 
 	language atomic.Pointer[string] // of names and claims; the screen changes it while journeys run
 
+	list  cardList
+	known atomic.Int64 // lines of the history that there are at least
+
 	mu sync.Mutex // one journey changes cards at a time
 }
 
@@ -206,11 +209,12 @@ func Create(ctx context.Context, o Options, s Setup) (_ *Wallet, err error) {
 	if err := st.openDB(false); err != nil {
 		return nil, st.corrupt(err)
 	}
+	st.writable = true
 	if err := h.writeAttempts(attempts{}); err != nil {
 		return nil, err
 	}
 	w := &Wallet{opts: o, home: h, store: st}
-	if err := st.commit(ctx, put(settingsName, settings{Network: s.Network, Dev: s.Dev, Made: o.Now().UTC()})); err != nil {
+	if err := st.apply(ctx, put(settingsName, settings{Network: s.Network, Dev: s.Dev, Made: o.Now().UTC()})); err != nil {
 		return nil, err
 	}
 	// From here on the wallet exists.
@@ -311,9 +315,6 @@ func unlock(h *home, o Options, secret string, lock *pebble.Lock) (*Wallet, erro
 	w := &Wallet{opts: o, home: h, store: st}
 	err = h.repairLock()
 	if err == nil {
-		err = h.setOutsideGeneration(st.generation)
-	}
-	if err == nil {
 		err = w.start()
 	}
 	if err != nil {
@@ -350,7 +351,13 @@ func (w *Wallet) start() error {
 }
 
 // Close locks the wallet and closes the store.
-func (w *Wallet) Close() error { return w.store.close() }
+func (w *Wallet) Close() error {
+	err := w.store.close()
+	w.list.mu.Lock()
+	defer w.list.mu.Unlock()
+	clear(w.list.parts[:])
+	return err
+}
 
 // Dev reports whether this is a development wallet.
 func (w *Wallet) Dev() bool { return w.dev }

@@ -41,6 +41,9 @@ func (u *UI) cards(s *vm.Cards) fyne.CanvasObject {
 	if s.Problem != nil {
 		head = append(head, pad(0, e, 12, e, u.note("warn", s.Problem.Head, s.Problem.Text)))
 	}
+	if s.All == 0 && s.Problem != nil {
+		return container.New(&top{}, col(0, head...), container.NewWithoutLayout())
+	}
 	if s.All == 0 {
 		empty := pad(24, e, 24, e, col(20, container.NewCenter(icon("card", 64, u.lineStrong)), u.centred(body, u.ink2, u.text("cards.empty")),
 			u.primary(u.text("cards.add"), s.Add)))

@@ -2,6 +2,7 @@ package vm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -45,17 +46,16 @@ func (a *App) newCard(id string) *Card {
 }
 
 func (s *Card) load(id string) {
-	cards, err := s.app.wallet.Cards(context.Background())
+	c, err := s.app.wallet.Card(context.Background(), id)
+	if errors.Is(err, wallet.ErrNoCard) {
+		s.Problem = s.app.problem("card.gone")
+		return
+	}
 	if err != nil {
 		s.Problem = s.app.trouble(err)
 		return
 	}
-	i := slices.IndexFunc(cards, func(c wallet.Card) bool { return c.ID == id })
-	if i < 0 {
-		s.Problem = s.app.problem("card.gone")
-		return
-	}
-	s.fill(cards[i])
+	s.fill(*c)
 }
 
 func (s *Card) fill(c wallet.Card) {

@@ -41,6 +41,9 @@ func (s *Cards) Title() string { return s.app.Text("wallet.cards.title") }
 
 // Summary says how many cards there are, and where.
 func (s *Cards) Summary() string {
+	if s.All == 0 && s.Problem != nil {
+		return "" // nobody knows how many
+	}
 	if s.All == 0 {
 		return s.app.Text("wallet.cards.none")
 	}
@@ -48,7 +51,7 @@ func (s *Cards) Summary() string {
 }
 
 func (s *Cards) refresh() {
-	cards, err := s.app.wallet.Cards(context.Background())
+	cards, err := s.app.wallet.List(context.Background())
 	s.cards, s.Problem = cards, s.app.trouble(err)
 	s.filter()
 }
@@ -121,14 +124,12 @@ func (s *Cards) Add() { s.app.open(&Add{app: s.app}) }
 // Update looks up whether the cards still count.
 func (s *Cards) Update() {
 	a := s.app
-	var cards []wallet.Card
-	a.run(func(ctx context.Context) (err error) {
-		cards, err = a.wallet.Refresh(ctx)
+	a.run(func(ctx context.Context) error {
+		_, err := a.wallet.Refresh(ctx)
 		return err
 	}, func(err error) {
-		if s.Problem = a.trouble(err); err == nil {
-			s.cards = cards
-			s.filter()
+		if s.refresh(); err != nil {
+			s.Problem = a.trouble(err)
 		}
 	})
 }

@@ -49,7 +49,7 @@ func (a *App) Unseen() bool {
 }
 
 func (a *App) notices() ([]Notice, *Problem) {
-	cards, err := a.wallet.Cards(context.Background())
+	cards, err := a.wallet.List(context.Background())
 	if err != nil {
 		return nil, a.trouble(err)
 	}
