@@ -194,6 +194,7 @@ func (d *Disclosure) prepare(ctx context.Context, picks []chosen, c Choice) (map
 			e.Labels = append(e.Labels, r.label(path, w.lang()))
 		}
 	}
+	e.Withheld, e.KeepDays = d.withheld(e.Claims), d.KeepDays
 	// Until the verifier has answered, the history says that something went out and nobody knows whether it arrived.
 	e.Kind, e.Outcome = "shared", string(Network)
 	w1 := w.entry(e)

@@ -322,6 +322,7 @@ func (d *Disclosure) Share(ctx context.Context, c Choice) (redirect string, err 
 	switch {
 	case !sent:
 		// Nothing left the device: the copies are as good as before.
+		line.entry.Unsent = true
 		return "", errors.Join(err, d.finish(ctx, line, "failed", string(CategoryOf(err)), undo))
 	case errors.As(err, &refused):
 		err = d.w.blameClock(ctx, d.asked.Request.ResponseURI, err)
@@ -358,5 +359,23 @@ func (d *Disclosure) Refuse(ctx context.Context) error {
 	err := categorised(d.client.Refuse(ctx, d.asked, oauth.AccessDenied), EndpointRefused)
 	return errors.Join(err, d.w.note(ctx, Entry{
 		Kind: "refused", Party: d.Verifier, Registered: d.Registered, Purpose: d.Purpose.In(d.w.lang()), Outcome: string(outcome),
+		Withheld: d.withheld(nil),
 	}))
+}
+
+// withheld names what was asked, as far as a card of the wallet says it, and is not among the paths that are shared.
+func (d *Disclosure) withheld(shared []string) []string {
+	var names []string
+	for _, set := range d.Sets {
+		for _, option := range set.Options {
+			for _, answer := range option.Answers {
+				for _, claim := range answer.Cards[0].Claims {
+					if !slices.Contains(shared, claim.Path) && !slices.Contains(names, claim.Label) {
+						names = append(names, claim.Label)
+					}
+				}
+			}
+		}
+	}
+	return names
 }

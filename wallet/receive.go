@@ -155,7 +155,7 @@ func (i *Issuance) cards() []Card {
 
 // failed writes the history.
 func (i *Issuance) failed(ctx context.Context, err error) error {
-	i.w.note(ctx, Entry{Kind: "failed", Party: i.Issuer, Registered: i.Registered, Outcome: string(CategoryOf(err))})
+	i.w.note(ctx, Entry{Kind: "failed", Party: i.Issuer, Registered: i.Registered, Offer: true, Outcome: string(CategoryOf(err))})
 	return err
 }
 
@@ -394,5 +394,5 @@ func (i *Issuance) Decline(ctx context.Context) error {
 		i.tell(ctx, credentialDeleted)
 	}
 	i.fetched = nil
-	return i.w.note(ctx, Entry{Kind: "refused", Party: i.Issuer, Registered: i.Registered, Outcome: string(UserDeclined)})
+	return i.w.note(ctx, Entry{Kind: "refused", Party: i.Issuer, Registered: i.Registered, Offer: true, Outcome: string(UserDeclined)})
 }

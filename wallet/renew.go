@@ -81,6 +81,7 @@ type Renewal struct {
 	i     *Issuance
 	card  string
 	grant string
+	auto  bool // nobody asked for it
 
 	mu   sync.Mutex
 	done bool
@@ -102,9 +103,17 @@ func (w *Wallet) Renew(ctx context.Context, cardID string) (*Renewal, error) {
 	if err != nil {
 		return nil, err
 	}
+	renewal, err := w.renew(ctx, r)
+	if err != nil {
+		return nil, w.notRenewed(ctx, r, false, err)
+	}
+	return renewal, nil
+}
+
+func (w *Wallet) renew(ctx context.Context, r *cardRecord) (*Renewal, error) {
 	i, err := w.reopen(ctx, r)
 	if err != nil {
-		return nil, w.notRenewed(ctx, r, err)
+		return nil, err
 	}
 	copies := 1
 	if b := i.opened.Metadata.Batch; b != nil {
@@ -116,7 +125,7 @@ func (w *Wallet) Renew(ctx context.Context, cardID string) (*Renewal, error) {
 	}
 	if err != nil {
 		i.tell(ctx, openid4vci.CredentialFailure)
-		return nil, w.notRenewed(ctx, r, err)
+		return nil, err
 	}
 	f.record.ID, f.record.Grant, f.record.Received = r.ID, r.Grant, r.Received
 	i.fetched = []*fetched{f}
@@ -127,10 +136,10 @@ func (w *Wallet) Renew(ctx context.Context, cardID string) (*Renewal, error) {
 }
 
 // notRenewed writes the history of what did not work.
-func (w *Wallet) notRenewed(ctx context.Context, r *cardRecord, err error) error {
+func (w *Wallet) notRenewed(ctx context.Context, r *cardRecord, auto bool, err error) error {
 	w.note(ctx, Entry{
 		Kind: "failed", Party: r.Issuer.Name, Registered: r.Issuer.Registered, Card: displayName(r.Names, w.lang(), r.Type), Cards: []string{r.ID},
-		Outcome: string(CategoryOf(err)),
+		Offer: true, Auto: auto, Outcome: string(CategoryOf(err)),
 	})
 	return err
 }
@@ -348,8 +357,13 @@ func (r *Renewal) store(ctx context.Context) error {
 	}
 	writes = append(writes, w.entry(Entry{
 		Kind: "renewed", Party: f.record.Issuer.Name, Registered: f.record.Issuer.Registered,
-		Card: displayName(f.record.Names, w.lang(), f.record.Type), Cards: []string{f.record.ID}, Outcome: "ok",
+		Card: displayName(f.record.Names, w.lang(), f.record.Type), Cards: []string{f.record.ID}, Auto: r.auto, Outcome: "ok",
 	}))
+	tried, err := w.noteTry(r.card, r.grant, "ok")
+	if err != nil {
+		return err
+	}
+	writes = append(writes, tried...)
 	if err := w.commit(ctx, writes...); err != nil {
 		return err
 	}
@@ -366,7 +380,17 @@ func (r *Renewal) Decline(ctx context.Context) error {
 	r.done = true
 	r.i.tell(ctx, credentialDeleted)
 	r.i.fetched = nil
-	return r.i.w.note(ctx, Entry{Kind: "refused", Party: r.Issuer, Registered: r.Registered, Card: r.Card.Name, Cards: []string{r.card}, Outcome: string(UserDeclined)})
+	w := r.i.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	writes, err := w.noteTry(r.card, r.grant, string(UserDeclined))
+	if err != nil {
+		return err
+	}
+	line := w.entry(Entry{
+		Kind: "refused", Party: r.Issuer, Registered: r.Registered, Card: r.Card.Name, Cards: []string{r.card}, Offer: true, Outcome: string(UserDeclined),
+	})
+	return w.commit(context.WithoutCancel(ctx), append(writes, line)...)
 }
 
 // NeedsRenewal lists the cards that should be renewed now and can be: at most a third of the copies is left, the end is near
