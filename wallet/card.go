@@ -295,7 +295,7 @@ type Entry struct {
 	Cards      []string  `json:"cards,omitempty"` // ids of the cards it is about, as [Card.ID]
 	Claims     []string  `json:"claims,omitempty"`
 	Labels     []string  `json:"labels,omitempty"` // names of the claims for people, in the same order
-	Extra      []string  `json:"extra,omitempty"`  // shared although outside the registered purpose
+	Extra      []string  `json:"extra,omitempty"`  // outside the registered purpose: what was shared all the same, or asked by a request that was refused
 	Outcome    string    `json:"outcome"`          // ok or a category
 
 	// Withheld are the names for people of what was asked and not shared.

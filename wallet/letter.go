@@ -38,7 +38,8 @@ var letterTexts = map[string][2]string{
 	"unregistered": {"Deze organisatie staat niet in het register.", "This organisation is not in the register."},
 	"claims":       {"Ik deelde deze gegevens (alleen de namen, niet wat erin staat):", "I shared these data (their names only, not what they say):"},
 	"purpose":      {"De reden die de organisatie gaf:\n  {purpose}", "The reason that the organisation gave:\n  {purpose}"},
-	"extra":        {"Dit valt volgens het register buiten dat doel: {claims}", "According to the register this lies outside that purpose: {claims}"},
+	"extra":        {"Volgens het register mag de organisatie dit niet vragen: {claims}", "According to the register the organisation may not ask this: {claims}"},
+	"withheld":     {"Dit werd ook gevraagd. Ik heb het niet gedeeld:", "This was asked too. I did not share it:"},
 	"receipt": {
 		"De organisatie gaf mij een ondertekend bewijs.\n  Nummer: {session}\n  Gegevens weg op uiterlijk: {values}\n  Uitkomst weg op uiterlijk: {outcome}",
 		"The organisation gave me a signed receipt.\n  Number: {session}\n  Data gone at the latest on: {values}\n  Outcome gone at the latest on: {outcome}",
@@ -80,6 +81,9 @@ func (w *Wallet) Letter(entryID, lang string) (string, error) {
 	case "shared":
 		subject = "subject.shared"
 	case "refused", "failed":
+		if e.Offer {
+			return "", fmt.Errorf("%w: line %s", ErrNotAsked, entryID)
+		}
 	default:
 		return "", fmt.Errorf("%w: line %s", ErrNotAsked, entryID)
 	}
@@ -96,8 +100,14 @@ func (w *Wallet) Letter(entryID, lang string) (string, error) {
 	if len(e.Labels) == len(claims) {
 		claims = e.Labels
 	}
+	if e.Unsent {
+		e.Withheld, claims = append(claims[:len(claims):len(claims)], e.Withheld...), nil
+	}
 	if len(claims) > 0 {
 		parts = append(parts, letterText(lang, "claims")+"\n  - "+strings.Join(claims, "\n  - "))
+	}
+	if len(e.Withheld) > 0 {
+		parts = append(parts, letterText(lang, "withheld")+"\n  - "+strings.Join(e.Withheld, "\n  - "))
 	}
 	if e.Purpose != "" {
 		parts = append(parts, letterText(lang, "purpose", "purpose", e.Purpose))

@@ -359,7 +359,7 @@ func (d *Disclosure) Refuse(ctx context.Context) error {
 	err := categorised(d.client.Refuse(ctx, d.asked, oauth.AccessDenied), EndpointRefused)
 	return errors.Join(err, d.w.note(ctx, Entry{
 		Kind: "refused", Party: d.Verifier, Registered: d.Registered, Purpose: d.Purpose.In(d.w.lang()), Outcome: string(outcome),
-		Withheld: d.withheld(nil),
+		Withheld: d.withheld(nil), Extra: d.Extra,
 	}))
 }
 

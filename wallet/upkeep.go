@@ -71,9 +71,26 @@ func (w *Wallet) upkeep() (*upkeepRecord, error) {
 	return u, read(data, u)
 }
 
+// grants returns the right to renew that each card has; "" if it has none.
+func (w *Wallet) grants() (map[string]string, error) {
+	cards, err := w.listed()
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]string{}
+	for _, l := range cards {
+		all[l.ID] = l.Grant
+	}
+	return all, nil
+}
+
 // noteTry writes down how a try ended, and forgets those of cards that are gone. The caller holds mu.
 func (w *Wallet) noteTry(card, grant, outcome string) ([]write, error) {
 	u, err := w.upkeep()
+	if err != nil {
+		return nil, err
+	}
+	grants, err := w.grants()
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +103,7 @@ func (w *Wallet) noteTry(card, grant, outcome string) ([]write, error) {
 	}
 	u.Tries[card] = t
 	for id := range u.Tries {
-		if !w.store.has(cardPrefix + id) {
+		if _, there := grants[id]; !there {
 			delete(u.Tries, id)
 		}
 	}
@@ -171,9 +188,13 @@ func (w *Wallet) Upkeeps(ctx context.Context) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	grants, err := w.grants()
+	if err != nil {
+		return nil, err
+	}
 	all := map[string]string{}
 	for id, t := range u.Tries {
-		if r, err := w.record(id); err == nil && r.Grant == t.Grant {
+		if grants[id] == t.Grant {
 			all[id] = t.Outcome
 		}
 	}

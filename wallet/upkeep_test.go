@@ -226,8 +226,8 @@ func TestSeen(t *testing.T) {
 	if err := wal.SetSeen(t.Context(), want); err != nil {
 		t.Fatal(err)
 	}
-	at := wal.store.generation
-	if err := wal.SetSeen(t.Context(), want); err != nil || wal.store.generation != at {
+	at := wal.store.index.generation
+	if err := wal.SetSeen(t.Context(), want); err != nil || wal.store.index.generation != at {
 		t.Errorf("the same again was written: %v", err)
 	}
 	if seen := must(wal.Seen(t.Context())); !slices.Equal(seen, want) {

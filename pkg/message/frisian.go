@@ -6,7 +6,6 @@ var frisian = map[string]string{
 	"wallet.yes":          "ja",
 	"wallet.no":           "nee",
 	"wallet.today":        "Hjoed",
-	"wallet.yesterday":    "Juster",
 	"wallet.today.in":     "hjoed",
 	"wallet.yesterday.in": "juster",
 	"wallet.back":         "Werom",

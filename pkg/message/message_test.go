@@ -173,6 +173,7 @@ func TestText(t *testing.T) {
 	}
 	at := time.Date(2028, 5, 14, 9, 5, 7, 0, time.UTC)
 	for _, c := range []struct{ got, want string }{
+		{Month("nl", time.October), "oktober"}, {Day("nl", at), "14 mei"}, {Day("en", at.AddDate(0, 5, 0)), "14 Oct"},
 		{Date("nl", at), "14 mei 2028"}, {Date("en", at), "14 May 2028"},
 		{Clock("nl", at), "9.05 uur"}, {Clock("en", at), "09:05"}, {ClockSeconds("nl", at), "9.05.07 uur"},
 		{Left(252 * time.Second), "4:12"}, {Left(-time.Second), "0:00"},

@@ -28,6 +28,19 @@ var months = [12]text{
 	{"september", "September"}, {"oktober", "October"}, {"november", "November"}, {"december", "December"},
 }
 
+// Month names a month as it stands within a sentence: "november".
+func Month(lang string, m time.Month) string { return months[m-1].in(lang) }
+
+var shortMonths = [12]text{
+	{"jan", "Jan"}, {"feb", "Feb"}, {"mrt", "Mar"}, {"apr", "Apr"}, {"mei", "May"}, {"jun", "Jun"},
+	{"jul", "Jul"}, {"aug", "Aug"}, {"sep", "Sep"}, {"okt", "Oct"}, {"nov", "Nov"}, {"dec", "Dec"},
+}
+
+// Day writes a day of a year that is known, as "18 nov".
+func Day(lang string, t time.Time) string {
+	return fmt.Sprintf("%d %s", t.Day(), shortMonths[t.Month()-1].in(lang))
+}
+
 // Date writes a day, as "14 mei 2028".
 func Date(lang string, t time.Time) string {
 	return fmt.Sprintf("%d %s %d", t.Day(), months[t.Month()-1].in(lang), t.Year())

@@ -333,17 +333,17 @@ func TestJourney(t *testing.T) {
 		t.Errorf("the counter saw %q", got)
 	}
 	k.press("Klaar", "Activiteit")
-	k.shows("Vandaag", "1 gegeven gedeeld", "Gestopt, niets gedeeld", "Persoonsgegevens ontvangen")
+	k.shows("Vandaag", "1 gegeven gedeeld", "Gestopt, niets gedeeld", "Ontvangen: Persoonsgegevens")
 	k.picture("13-activity")
 	k.press("Gemeente Voorbeeldstad, 1 gegeven gedeeld")
-	k.shows("18 jaar of ouder", "De waarden bewaart Zegel niet.")
-	k.press("Bewijs kopiëren")
+	k.shows("18 jaar of ouder", "Niet wat erin stond.")
+	k.press("Kopieer het bewijs")
 	if !strings.Contains(k.copied, "18 jaar of ouder") {
 		t.Errorf("receipt %q", k.copied)
 	}
 	k.picture("14-event")
 	k.press("Terug", "Wat weten zij?")
-	k.shows("1 keer gedeeld")
+	k.shows("1 keer gedeeld, vandaag")
 	k.press("Terug", "Meldingen")
 	k.shows("Alles is in orde.")
 

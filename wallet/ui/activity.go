@@ -1,7 +1,7 @@
 package ui
 
 import (
-	"strings"
+	"image/color"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -11,77 +11,238 @@ import (
 
 // kinds are the shapes of lines in the history.
 var kinds = map[string]string{
-	"shared": "tick", "refused": "minus", "failed": "warn", "received": "add", "renewed": "refresh", "revoked": "cross", "deleted": "trash", "restored": "refresh",
+	"shared": "arrowout", "received": "arrowin", "refused": "stopped", "failed": "caution", "revoked": "close", "renewed": "refresh",
+	"deleted": "trash", "restored": "backed",
 }
 
-// kindDisc is the shape of a line on a soft disc.
-func (u *UI) kindDisc(kind string) fyne.CanvasObject {
-	c, soft := u.quiet, u.quietSoft
+// kindColours are those of the shape of a line, and of the disc under it.
+func (u *UI) kindColours(kind string) (c, soft color.NRGBA) {
 	switch kind {
-	case "shared":
-		c, soft = u.accent, u.accentSoft
+	case "shared", "received", "renewed":
+		return u.onAccentSoft, u.accentSoft
 	case "failed":
-		c, soft = u.warn, u.warnSoft
+		return u.warn, u.warnSoft
 	case "revoked":
-		c, soft = u.stop, u.stopSoft
-	case "received":
-		c, soft = u.ok, u.okSoft
+		return u.stop, u.stopSoft
 	}
-	return sized(40, 40, over(block(soft, 20), container.NewCenter(icon(kinds[kind], 22, c))))
+	return u.quiet, u.quietSoft
 }
 
+// disc is a shape on a soft round.
+func (u *UI) disc(drawing string, c, soft color.Color) fyne.CanvasObject {
+	return sized(40, 40, over(block(soft, 20), container.NewCenter(icon(drawing, 22, c))))
+}
+
+func (u *UI) kindDisc(kind string) fyne.CanvasObject {
+	c, soft := u.kindColours(kind)
+	return u.disc(kinds[kind], c, soft)
+}
+
+// activity is the history: of everything, or of one card.
 func (u *UI) activity(s *vm.Activity) fyne.CanvasObject {
 	e := u.edge()
+	list := u.lines(s.Lines, s.Open)
+	parts := []fyne.CanvasObject{}
+	if s.Problem != nil {
+		parts = append(parts, u.note("warn", s.Problem.Head, s.Problem.Text))
+	}
+	switch {
+	case s.All == 0:
+		parts = append(parts, u.nothing("history", u.text("activity.none"), u.text("activity.none.text")))
+	case len(s.Lines) == 0:
+		parts = append(parts, u.nothing("search", u.text("activity.notfound"), ""))
+	default:
+		parts = append(parts, list)
+	}
+	if s.All > 0 && s.Card == "" && s.Query == "" {
+		known := u.rows(u.row(entry{drawing: "building", name: u.text("learned.title"), opens: true}, s.Learned))
+		if s.Filter == "shared" {
+			parts = append([]fyne.CanvasObject{known}, parts...)
+		} else {
+			parts = append(parts, known)
+		}
+	}
+	body := u.scrolled("activity", pad(8, e, 24, e, u.measured(col(gapGroups, parts...))))
+	body.moved = list.Layout.(*history).scrolledTo
+	return container.New(&top{}, u.activityHead(s), body)
+}
+
+func (u *UI) activityHead(s *vm.Activity) fyne.CanvasObject {
+	e := u.edge()
+	if s.Card != "" {
+		return col(0, pad(8, e, 0, e-12, beside(0, -2, u.glyph(u.text("back"), "back", u.app.Back))),
+			pad(0, e, 8, e, col(4, u.write(title, u.ink, s.About), u.write(body, u.ink2, s.Title()))))
+	}
 	var chips []fyne.CanvasObject
 	for _, f := range vm.Filters {
 		chips = append(chips, u.chip(u.text("activity.filter."+f), s.Filter == f, func() { s.SetFilter(f) }))
 	}
-	head := col(0, u.heading(s.Title(), ""), pad(0, e, 8, e, container.New(&wrap{8}, chips...)))
-	var parts []fyne.CanvasObject
-	if s.Problem != nil {
-		parts = append(parts, u.note("warn", s.Problem.Head, s.Problem.Text))
+	row := pad(0, e, 8, e, container.New(&wrap{8}, chips...))
+	name := u.text("activity.search")
+	if s.Searching {
+		box, _ := u.field(fieldOptions{name: name, hint: u.text("activity.search.hint"), value: s.Query, changed: s.Search, hideName: true})
+		shut := u.glyph(u.text("activity.search.close"), "close", s.CloseSearch)
+		return leftmost(640+2*e, col(0, pad(20, e-10, 8, e, beside(8, 0, box, shut)), row))
 	}
-	day := ""
-	var rows []fyne.CanvasObject
-	flush := func() {
-		if len(rows) > 0 {
-			parts = append(parts, col(8, u.write(smallB, u.ink2, day), u.rows(rows...)))
-		}
-		rows = nil
-	}
-	for i, l := range s.Lines {
-		if i == maxLines {
-			break
-		}
-		if l.Day != day {
-			flush()
-			day = l.Day
-		}
-		rows = append(rows, u.line2(l, func() { s.Open(l.N) }))
-	}
-	flush()
-	if len(s.Lines) == 0 {
-		parts = append(parts, air(24), u.centred(body, u.ink2, u.text("activity.none")))
-	} else {
-		parts = append(parts, u.withIcon(u.text("activity.learned"), "building", s.Learned))
-	}
-	return container.New(&top{}, head, u.scrolled("activity", pad(8, e, 24, e, u.measured(col(20, parts...)))))
+	open := u.glyph(name, "search", func() {
+		s.OpenSearch()
+		u.refocus("field:" + name)
+	})
+	return leftmost(640+2*e, col(0, u.heading(s.Title(), "", open), row)) // as wide as the list
 }
 
-// maxLines is how much of the history is drawn.
-const maxLines = 200
-
-func (u *UI) line2(l vm.Line, do func()) fyne.CanvasObject {
-	party := u.paragraph(&words{text: l.Party, style: u.scaled(strong), colour: u.ink, most: 2})
-	lines := []fyne.CanvasObject{party, u.write(small, u.ink2, l.What)}
-	parts := []fyne.CanvasObject{u.kindDisc(l.Kind), col(0, lines...)}
-	if u.tight() {
-		parts[1] = col(0, append(lines, u.write(small, u.ink2, l.Time))...)
-	} else {
-		parts = append(parts, u.line(small, u.ink2, l.Time))
+// nothing is what stands where a list is empty.
+func (u *UI) nothing(drawing, head, text string) fyne.CanvasObject {
+	parts := []fyne.CanvasObject{air(16), container.NewCenter(icon(drawing, 56, u.lineStrong)), u.centred(strong, u.ink, head)}
+	if text != "" {
+		parts = append(parts, u.centred(body, u.ink2, text))
 	}
-	inner := over(sized(0, 72*u.scale, air(0)), pad(10, 16, 10, 16, beside(14, 1, parts...)))
-	return u.tap(l.Party+", "+l.What+", "+l.Time, radius, inner, do)
+	return col(12, parts...)
+}
+
+// history is lines in groups, each under its heading. Every line is as high as the others, and only those in sight are made.
+type history struct {
+	groups             []group
+	head, row, between float32
+	begin              func(name string) fyne.CanvasObject // heading of a group
+	paper              func() fyne.CanvasObject            // under the lines of a group
+	hair               func() fyne.CanvasObject            // between two lines
+	build              func(i int) fyne.CanvasObject
+
+	owner     *fyne.Container
+	made      map[int]fyne.CanvasObject
+	top, room float32
+}
+
+// group is the lines from one up to another.
+type group struct {
+	name      string
+	from, end int
+}
+
+func (g group) count() float32 { return float32(g.end - g.from) }
+
+// lines lists the history.
+func (u *UI) lines(all []vm.Line, open func(n int)) *fyne.Container {
+	h := &history{head: small.line*u.scale + 10, between: gapGroups, made: map[int]fyne.CanvasObject{}}
+	h.row = (strong.line+small.line)*u.scale + 28
+	if u.tight() {
+		h.row += (small.line + strong.line) * u.scale
+	}
+	for i, l := range all {
+		if n := len(h.groups); n == 0 || h.groups[n-1].name != l.Group {
+			h.groups = append(h.groups, group{name: l.Group, from: i})
+		}
+		h.groups[len(h.groups)-1].end = i + 1
+	}
+	h.begin = func(name string) fyne.CanvasObject { return u.line(smallB, u.ink2, name) }
+	h.paper = func() fyne.CanvasObject { return u.raised(radius) }
+	h.hair = u.hairline
+	h.build = func(i int) fyne.CanvasObject { return u.historyRow(all[i], func() { open(all[i].N) }) }
+	h.owner = container.New(h)
+	return h.owner
+}
+
+func (u *UI) historyRow(l vm.Line, do func()) fyne.CanvasObject {
+	party, what, at := u.line(strong, u.ink, l.Party), u.line(small, u.ink2, l.What), u.line(small, u.ink2, l.Time)
+	// Names of others are as long as they like: they end with an ellipsis, and the time keeps its place.
+	var inner fyne.CanvasObject
+	if u.tight() {
+		party = u.paragraph(&words{text: l.Party, style: u.scaled(strong), colour: u.ink, most: 2})
+		inner = beside(14, 1, u.kindDisc(l.Kind), col(0, party, what, at))
+	} else {
+		inner = beside(14, 1, u.kindDisc(l.Kind), col(0, beside(12, 0, party, at), what))
+	}
+	return u.tap(l.Party+", "+l.What+", "+l.Time, radius, pad(14, 16, 14, 16, inner), do)
+}
+
+func (h *history) heightFor([]fyne.CanvasObject, float32) float32 {
+	y := float32(0)
+	for i, g := range h.groups {
+		if i > 0 {
+			y += h.between
+		}
+		y += h.head + g.count()*h.row
+	}
+	return y
+}
+
+// MinSize implements [fyne.Layout].
+func (h *history) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(0, h.row) }
+
+// Layout implements [fyne.Layout].
+func (h *history) Layout(_ []fyne.CanvasObject, size fyne.Size) {
+	room := h.room
+	if room == 0 {
+		room = 1200
+	}
+	from, to := h.top-2*h.row, h.top+room+2*h.row
+	for i := range h.made {
+		if y := h.at(i); y < from-8*h.row || y > to+8*h.row {
+			delete(h.made, i)
+		}
+	}
+	h.owner.Objects = h.owner.Objects[:0]
+	put := func(o fyne.CanvasObject, x, y, w, high float32) {
+		o.Move(fyne.NewPos(x, y))
+		o.Resize(fyne.NewSize(w, high))
+		h.owner.Objects = append(h.owner.Objects, o)
+	}
+	y := float32(0)
+	for _, g := range h.groups {
+		begin := y + h.head
+		end := begin + g.count()*h.row
+		if end >= from && y <= to {
+			put(h.begin(g.name), 0, y, size.Width, h.head-10)
+			// Of a long group the paper is as high as what is in sight: its ends are what one sees of it.
+			first, last := begin, end
+			if begin < from {
+				first = from
+			}
+			if end > to {
+				last = to
+			}
+			put(h.paper(), 0, first, size.Width, last-first)
+			for i := g.from; i < g.end; i++ {
+				at := begin + float32(i-g.from)*h.row
+				if at+h.row < from || at > to {
+					continue
+				}
+				if i > g.from {
+					put(h.hair(), 16, at, size.Width-16, 1)
+				}
+				o := h.made[i]
+				if o == nil {
+					o = h.build(i)
+					h.made[i] = o
+				}
+				put(o, 0, at, size.Width, h.row)
+			}
+		}
+		y = end + h.between
+	}
+}
+
+// at is where a line begins.
+func (h *history) at(i int) float32 {
+	y := float32(0)
+	for _, g := range h.groups {
+		if i < g.end {
+			return y + h.head + float32(i-g.from)*h.row
+		}
+		y += h.head + g.count()*h.row + h.between
+	}
+	return y
+}
+
+// scrolledTo moves the part in sight.
+func (h *history) scrolledTo(top, room float32) {
+	if h.top == top && h.room == room {
+		return
+	}
+	h.top, h.room = top, room
+	h.Layout(nil, h.owner.Size())
+	h.owner.Refresh()
 }
 
 // wrap puts objects in rows, as many as fit.
@@ -115,115 +276,4 @@ func (w *wrap) MinSize(objects []fyne.CanvasObject) fyne.Size { return stack{}.M
 
 func (w *wrap) heightFor(objects []fyne.CanvasObject, width float32) float32 {
 	return w.place(objects, width, nil)
-}
-
-func (u *UI) event(s *vm.Event) fyne.CanvasObject {
-	parts := []fyne.CanvasObject{
-		beside(12, 1, u.kindDisc(s.Kind), col(0, u.write(strong, u.ink, s.What), u.write(small, u.ink2, s.When()))),
-	}
-	if s.Registered() {
-		parts = append(parts, u.proven(u.text("offer.registered")))
-	} else if s.Kind == "shared" {
-		parts = append(parts, u.unproven(u.text("offer.unregistered")))
-	}
-	if facts := s.Facts(); len(facts) > 0 {
-		var rows []fyne.CanvasObject
-		for _, f := range facts {
-			rows = append(rows, u.row(entry{drawing: "check", name: f}, nil))
-		}
-		parts = append(parts, col(8, u.write(smallB, u.ink2, u.text("event.facts")), u.rows(rows...), u.write(small, u.ink2, u.text("event.novalues"))))
-	}
-	if beyond := s.Beyond(); len(beyond) > 0 {
-		parts = append(parts, u.note("revoked", u.text("event.extra"), strings.Join(beyond, ", ")))
-	}
-	parts = append(parts, u.answers(s)...)
-	if s.Problem != nil {
-		parts = append(parts, u.note("warn", s.Problem.Head, s.Problem.Text))
-	}
-	var why []fyne.CanvasObject
-	if s.Why() != "" {
-		why = append(why, padAll(16, u.detailRow(u.text("share.why"), s.Why())))
-	}
-	if s.Card() != "" {
-		why = append(why, padAll(16, u.detailRow(u.text("event.card"), s.Card())))
-	}
-	if len(why) > 0 {
-		parts = append(parts, u.rows(why...))
-	}
-	parts = append(parts, col(8, u.write(smallB, u.ink2, u.text("event.do")), u.rows(u.eventActions(s)...)))
-	return u.page(s, col(20, parts...))
-}
-
-// eventActions is what can be done about something that was shared.
-func (u *UI) eventActions(s *vm.Event) []fyne.CanvasObject {
-	var rows []fyne.CanvasObject
-	if s.CanErase() {
-		ask := entry{drawing: "trash", name: u.text("event.erase"), detail: u.text("event.erase.what"), opens: true}
-		if s.Busy {
-			rows = append(rows, u.row(entry{drawing: "clock", name: u.text("busy")}, nil))
-		} else {
-			rows = append(rows, u.row(ask, s.AskErase))
-		}
-	}
-	if s.CanWrite() {
-		rows = append(rows, u.row(entry{drawing: "mail", name: u.text("event.letter"), detail: u.text("event.letter.what")}, func() {
-			if text := s.Letter(); text != "" {
-				u.platform.Copy(text)
-			}
-		}))
-	}
-	return append(rows,
-		u.row(entry{drawing: "copy", name: u.text("event.copy"), detail: u.text("event.copy.what")}, func() { u.platform.Copy(s.Receipt()) }))
-}
-
-// answers is what the other party said about deleting.
-func (u *UI) answers(s *vm.Event) (notes []fyne.CanvasObject) {
-	for _, a := range s.Answers() {
-		kind, text := "warn", a.When
-		if a.Good {
-			kind = "valid"
-		}
-		if a.Until != "" {
-			text += "\n" + u.text("erase.until", "date", a.Until)
-		}
-		if a.Basis != "" {
-			text += "\n" + a.Basis
-		}
-		notes = append(notes, u.note(kind, a.Head, text))
-	}
-	return notes
-}
-
-func (u *UI) learned(s *vm.Learned) fyne.CanvasObject {
-	if len(s.Parties) == 0 {
-		return u.page(s, u.centred(body, u.ink2, u.text("learned.none")))
-	}
-	var parts []fyne.CanvasObject
-	for _, p := range s.Parties {
-		lines := []fyne.CanvasObject{beside(14, 1, u.initials(p.Name), col(2, u.write(strong, u.ink, p.Name), u.write(small, u.ink2, u.app.Count(p.Times, "wallet.learned.times"))))}
-		for _, f := range p.Facts {
-			lines = append(lines, beside(12, 1, icon("check", 20, u.accent), u.write(body, u.ink, f)))
-		}
-		parts = append(parts, u.group(padAll(16, col(10, lines...))))
-	}
-	return u.page(s, col(16, parts...))
-}
-
-func (u *UI) notices(s *vm.Notices) fyne.CanvasObject {
-	e := u.edge()
-	var parts []fyne.CanvasObject
-	if s.Problem != nil {
-		parts = append(parts, u.note("warn", s.Problem.Head, s.Problem.Text))
-	}
-	for _, n := range s.Items {
-		kind := n.Kind
-		if kind == "last" || kind == "used" {
-			kind = "warn"
-		}
-		parts = append(parts, u.tap(n.Head, radius, u.note(kind, n.Head, n.Text), func() { s.Open(n.Card) }))
-	}
-	if len(s.Items) == 0 && s.Problem == nil {
-		parts = append(parts, air(24), container.NewCenter(icon("tick", 56, u.ok)), u.centred(body, u.ink2, u.text("notices.none")))
-	}
-	return container.New(&top{}, u.heading(s.Title(), ""), u.scrolled("notices", pad(8, e, 24, e, u.measured(col(12, parts...)))))
 }

@@ -118,6 +118,8 @@ type entry struct {
 	drawing, name, detail, value string
 	opens                        bool // something; shown as a chevron
 	colour                       color.Color
+	tint                         color.Color       // of the drawing; nil: as the name
+	bold                         bool              // the name
 	end                          fyne.CanvasObject // instead of the value
 }
 
@@ -129,7 +131,14 @@ func (l *look) row(e entry, do func()) fyne.CanvasObject {
 	if e.value != "" && l.tight() {
 		e.detail, e.value = e.value, "" // no room beside the name
 	}
-	lines := []fyne.CanvasObject{l.write(body, c, e.name)}
+	tint, weight := e.tint, body
+	if tint == nil {
+		tint = c
+	}
+	if e.bold {
+		weight = strong
+	}
+	lines := []fyne.CanvasObject{l.write(weight, c, e.name)}
 	height := float32(56)
 	if e.detail != "" {
 		lines = append(lines, l.write(small, l.ink2, e.detail))
@@ -138,7 +147,7 @@ func (l *look) row(e entry, do func()) fyne.CanvasObject {
 	var parts []fyne.CanvasObject
 	wide := 0
 	if e.drawing != "" {
-		parts, wide = append(parts, icon(e.drawing, 24, c)), 1
+		parts, wide = append(parts, icon(e.drawing, 24, tint)), 1
 	}
 	parts = append(parts, col(0, lines...))
 	switch {

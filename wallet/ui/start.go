@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 
 	"github.com/zegel-id/zegel/pkg/message"
@@ -45,7 +46,9 @@ func (u *UI) chip(name string, on bool, do func()) *tap {
 		parts = append(parts, icon("check", 16, c))
 	}
 	parts = append(parts, u.line(s, c, name))
-	return u.tap(name, 22, over(back, sizedHeight(target*u.scale, pad(0, 12, 0, 12, beside(5, -2, parts...)))), do)
+	least := canvas.NewRectangle(color0)
+	least.SetMinSize(fyne.NewSize(target, target))
+	return u.tap(name, 22, over(back, least, sizedHeight(target*u.scale, pad(0, 12, 0, 12, beside(5, -2, parts...)))), do)
 }
 
 func (u *UI) secret(s *vm.Secret) fyne.CanvasObject {

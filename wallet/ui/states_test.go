@@ -1,7 +1,8 @@
 package ui
 
 import (
-	"github.com/zegel-id/zegel/pkg/erasure"
+	"slices"
+
 	"github.com/zegel-id/zegel/wallet"
 	"github.com/zegel-id/zegel/wallet/vm"
 )
@@ -89,21 +90,11 @@ func (g *gallery) problem(key string, pairs ...any) *vm.Problem {
 	return &vm.Problem{Head: g.app.Text("wallet."+key+".head", pairs...), Text: g.app.Text("wallet."+key+".text", pairs...)}
 }
 
-func (g *gallery) lines() []vm.Line {
-	a := g.app
-	return []vm.Line{
-		{N: 0, Day: a.Text("wallet.today"), Party: city, What: a.Count(1, "wallet.activity.shared"), Time: "10.42 uur", Kind: "shared"},
-		{N: 1, Day: a.Text("wallet.today"), Party: "Theater Voorbeeld", What: a.Text("wallet.activity.refused"), Time: "9.05 uur", Kind: "refused"},
-		{N: 2, Day: "18 november 2026", Party: school, What: a.Text("wallet.activity.received", "card", "Diploma Verpleegkunde"), Time: "14.20 uur", Kind: "received"},
-		{N: 3, Day: "18 november 2026", Party: long, What: a.Count(2, "wallet.activity.shared"), Time: "11.00 uur", Kind: "shared"},
-		{N: 4, Day: "3 november 2026", Party: city, What: a.Text("wallet.activity.revoked", "card", "Zwembadpas"), Time: "8.30 uur", Kind: "revoked"},
-		{N: 5, Day: "30 oktober 2026", Party: "Sportclub Voorbeeld", What: a.Text("wallet.activity.failed"), Time: "19.15 uur", Kind: "failed"},
-	}
-}
-
 const part = "zegel-share-1-2-3-abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrstuvwxyz234567abcdefghijkl"
 
-var states = []state{
+var states = slices.Concat(firstStates, activityStates, lastStates)
+
+var firstStates = []state{
 	{"welcome", alone(func(g *gallery) vm.Screen { return &vm.Welcome{} })},
 	{"pin", alone(func(g *gallery) vm.Screen {
 		p := g.problem("secret.weak")
@@ -198,25 +189,9 @@ var states = []state{
 		s.Problem = g.problem("trouble.request_expired")
 		return s
 	})},
-	{"activity", alone(func(g *gallery) vm.Screen { return &vm.Activity{Lines: g.lines()} })},
-	{"activity-none", alone(func(g *gallery) vm.Screen { return &vm.Activity{} })},
-	{"event", func(g *gallery) (vm.Screen, vm.Screen) {
-		return &vm.Activity{Lines: g.lines()}, &vm.Event{Line: g.lines()[0], Entry: wallet.Entry{ID: "7", CanErase: true, Kind: "shared",
-			Erasures: []wallet.ErasureAnswer{{Time: noon, Outcome: erasure.Refused, LegalBasis: "Archiefwet 1995", Until: noon.AddDate(1, 0, 0)}}, Party: city, Registered: true, Time: noon,
-			Claims: []string{"age_equal_or_over.18"}, Labels: []string{"18 jaar of ouder"}, Card: "Persoonsgegevens", Outcome: "ok", Purpose: "Helpen bij de verkiezingen"}}
-	}},
-	{"learned", func(g *gallery) (vm.Screen, vm.Screen) {
-		return &vm.Activity{Lines: g.lines()}, &vm.Learned{Parties: []vm.Party{
-			{Name: city, Registered: true, Times: 3, Facts: []string{"18 jaar of ouder", "Woonplaats"}}, {Name: long, Times: 1, Facts: []string{"Voornaam"}}}}
-	}},
-	{"notices", alone(func(g *gallery) vm.Screen {
-		n := func(kind, card string) vm.Notice {
-			return vm.Notice{Card: "x", Kind: kind, Head: g.app.Text("wallet.notice."+kind+".head", "card", card),
-				Text: g.app.Text("wallet.notice."+kind+".text", "card", card, "issuer", city, "line", g.app.Text("wallet.card.expires", "date", "5 december 2026"))}
-		}
-		return &vm.Notices{Items: []vm.Notice{n("expiring", "Woonadres"), n("revoked", "Zwembadpas"), n("last", "Persoonsgegevens"), n("reissue", "Bibliotheekpas")}}
-	})},
-	{"notices-none", alone(func(g *gallery) vm.Screen { return &vm.Notices{} })},
+}
+
+var lastStates = []state{
 	{"settings", alone(func(g *gallery) vm.Screen { return &vm.Settings{} })},
 	{"wipe", alone(func(g *gallery) vm.Screen { return &vm.Settings{Wiping: true} })},
 	{"backup-none", func(g *gallery) (vm.Screen, vm.Screen) { return &vm.Settings{}, &vm.Backup{} }},

@@ -108,6 +108,12 @@ func (u *UI) escape() {
 		s.Stop()
 	case *vm.Offer:
 		s.Decline()
+	case *vm.Activity:
+		if s.Searching {
+			s.CloseSearch()
+			return
+		}
+		u.app.Back()
 	default:
 		u.app.Back()
 	}
@@ -267,6 +273,12 @@ func (u *UI) alone(s vm.Screen) fyne.CanvasObject {
 		return u.event(s)
 	case *vm.Learned:
 		return u.learned(s)
+	case *vm.Known:
+		return u.known(s)
+	case *vm.Letter:
+		return u.letter(s)
+	case *vm.Activity:
+		return u.activity(s)
 	case *vm.Backup:
 		return u.backup(s)
 	case *vm.Guardians:

@@ -3,18 +3,22 @@ package vm
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
+	"github.com/zegel-id/zegel/pkg/message"
 	"github.com/zegel-id/zegel/wallet"
 )
 
 // Line is a line of the history.
 type Line struct {
 	N       int    // to open it
-	Day     string // the day it stands under
+	Group   string // the heading it stands under: "Vandaag", "Eerder in november", "Oktober", "2025"
 	Party   string
 	What    string // "1 gegeven gedeeld"
-	Time    string
+	Time    string // "10.42" of today, else "18 nov"
 	Kind    string // shared, refused, failed, received, renewed, revoked, deleted, restored
 	Unknown bool
 	Extra   bool
@@ -22,18 +26,21 @@ type Line struct {
 
 // Activity is what went to whom.
 type Activity struct {
-	Lines   []Line
-	Filter  string // "", shared, received, other
-	Card    string // id: the lines about this card only
-	About   string // its name
-	Problem *Problem
+	Lines     []Line
+	All       int    // lines there are, shown or not
+	Filter    string // one of [Filters]
+	Searching bool   // the field is open
+	Query     string
+	Card      string // id: the lines about this card only
+	About     string // its name
+	Problem   *Problem
 
 	app     *App
 	entries []wallet.Entry
 }
 
-// Filters of the history, in their order on the screen.
-var Filters = []string{"", "shared", "received", "other"}
+// Filters of the history, in their order on the screen. What happened to cards afterwards is among everything only.
+var Filters = []string{"", "shared", "received", "stopped"}
 
 func (a *App) newActivity() *Activity { return a.activityOf("", "") }
 
@@ -60,158 +67,133 @@ func (s *Activity) SetFilter(f string) {
 	s.app.changed()
 }
 
+// OpenSearch opens the field, CloseSearch closes it and shows everything again.
+func (s *Activity) OpenSearch() {
+	s.Searching = true
+	s.app.changed()
+}
+
+// CloseSearch closes the field.
+func (s *Activity) CloseSearch() {
+	s.Searching, s.Query = false, ""
+	s.fill()
+	s.app.changed()
+}
+
+// Search shows the lines in which each of the words stands: in who it was, what happened, the card, or the names of facts.
+func (s *Activity) Search(text string) {
+	s.Query = text
+	s.fill()
+	s.app.changed()
+}
+
 func (s *Activity) fill() {
-	s.Lines = nil
+	s.All, s.Lines = 0, nil
+	words := strings.Fields(strings.ToLower(s.Query))
 	for n, e := range s.entries {
-		if s.passes(e) {
-			s.Lines = append(s.Lines, s.app.line(n, e))
+		if s.Card != "" && !slices.Contains(e.Cards, s.Card) {
+			continue
+		}
+		s.All++
+		if !passes(s.Filter, e.Kind) {
+			continue
+		}
+		if l := s.app.line(n, e); found(words, l, e) {
+			s.Lines = append(s.Lines, l)
 		}
 	}
 }
 
-func (s *Activity) passes(e wallet.Entry) bool {
-	if s.Card != "" && !slices.Contains(e.Cards, s.Card) {
-		return false
-	}
-	switch s.Filter {
-	case "shared", "received":
-		return e.Kind == s.Filter
-	case "other":
-		return e.Kind != "shared" && e.Kind != "received"
+func passes(filter, kind string) bool {
+	switch filter {
+	case "received":
+		return kind == "received" || kind == "renewed" || kind == "restored"
+	case "stopped":
+		return kind == "refused" || kind == "failed"
+	case "shared":
+		return kind == "shared"
 	}
 	return true
 }
 
-func (a *App) line(n int, e wallet.Entry) Line {
-	l := Line{N: n, Party: e.Party, Kind: e.Kind, Time: a.clock(e.Time), Day: a.day(e.Time), Unknown: e.Unknown, Extra: len(e.Extra) > 0}
-	switch {
-	case e.Kind == "shared" && e.Outcome != "ok":
-		l.What, l.Kind = a.Text("wallet.activity.unsure"), "failed"
-	case e.Kind == "shared":
-		l.What = a.Count(len(e.Claims), "wallet.activity.shared")
-	default:
-		l.What = a.Text("wallet.activity."+e.Kind, "card", e.Card)
+func found(words []string, l Line, e wallet.Entry) bool {
+	if len(words) == 0 {
+		return true
 	}
+	all := strings.ToLower(strings.Join(slices.Concat([]string{l.Party, l.What, l.Group, l.Time, e.Card, e.Purpose}, e.Labels, e.Withheld), "\n"))
+	return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(all, w) })
+}
+
+func (a *App) line(n int, e wallet.Entry) Line {
+	l := Line{N: n, Party: e.Party, Unknown: e.Unknown, Extra: len(e.Extra) > 0}
+	l.Kind, l.What = a.happened(e)
+	l.Group, l.Time = a.when(e.Time)
 	if l.Party == "" {
 		l.Party = a.Text("wallet.name")
 	}
 	return l
 }
 
-// day names the day of a line: today, yesterday, or the date.
-func (a *App) day(t time.Time) string {
-	switch a.deps.daysAgo(t) {
-	case 0:
-		return a.Text("wallet.today")
-	case 1:
-		return a.Text("wallet.yesterday")
+// happened says what a line is about, in a few words.
+func (a *App) happened(e wallet.Entry) (kind, words string) {
+	key := e.Kind
+	switch {
+	case e.Kind == "shared" && e.Outcome == "ok":
+		return "shared", a.Count(len(e.Claims), "wallet.activity.shared")
+	case e.Kind == "shared":
+		return "failed", a.Text("wallet.activity.unsure")
+	case e.Kind == "failed" && e.Offer && e.Card != "":
+		key = "notrenewed"
+	case e.Kind == "failed" && e.Offer:
+		key = "notreceived"
+	case e.Kind == "failed" && arrived(e) && e.Outcome == string(wallet.EndpointRefused):
+		key = "notaccepted"
+	case e.Kind == "failed" && arrived(e):
+		key = "unsure"
+	case e.Kind == "refused" && e.Offer && e.Card != "":
+		key = "kept"
+	case e.Kind == "refused" && e.Offer:
+		key = "declined"
+	case e.Kind == "refused" && e.Outcome == string(wallet.RequestUntrusted):
+		key = "toofar"
+	case e.Kind == "refused" && e.Outcome == string(wallet.NoMatch):
+		key = "nomatch"
 	}
-	return a.date(t)
+	return e.Kind, a.Text("wallet.activity."+key, "card", e.Card)
+}
+
+// arrived says whether something left the device in a line that failed: nobody can know that it did not arrive.
+func arrived(e wallet.Entry) bool { return len(e.Claims) > 0 && !e.Unsent }
+
+// when returns the heading a moment stands under, and how it is written there. What lies in the future, by a clock that was
+// wrong, stands with today.
+func (a *App) when(t time.Time) (group, short string) {
+	here, now := message.Local(t), message.Local(a.deps.Now())
+	short = message.Day(a.Lang(), here)
+	days := a.deps.daysAgo(t)
+	switch {
+	case days == 0:
+		return a.Text("wallet.today"), strings.TrimSuffix(a.clock(t), " uur")
+	case days < 0:
+		return a.Text("wallet.today"), short
+	case here.Year() != now.Year():
+		return here.Format("2006"), short
+	case here.Month() == now.Month():
+		return a.Text("wallet.activity.earlier", "month", message.Month(a.Lang(), here.Month())), short
+	}
+	month := message.Month(a.Lang(), here.Month())
+	r, n := utf8.DecodeRuneInString(month)
+	return string(unicode.ToUpper(r)) + month[n:], short
 }
 
 // Open shows one line.
 func (s *Activity) Open(n int) {
 	if n >= 0 && n < len(s.entries) {
-		s.app.open(&Event{Line: s.app.line(n, s.entries[n]), Entry: s.entries[n], app: s.app})
+		s.app.open(s.app.newEvent(n, s.entries[n]))
 	}
 }
 
 // Learned shows what each organisation has learned.
 func (s *Activity) Learned() {
-	s.app.open(&Learned{app: s.app, Parties: learned(s.entries)})
-}
-
-// Event is one line of the history from close by. It names facts and never their values: the wallet does not keep those.
-type Event struct {
-	Line
-	Entry   wallet.Entry
-	Busy    bool
-	Problem *Problem
-
-	app *App
-}
-
-// Title implements [Screen].
-func (s *Event) Title() string { return s.Party }
-
-// When is the moment it happened.
-func (s *Event) When() string { return s.app.moment(s.Entry.Time) }
-
-// Facts are the names of what was shared.
-func (s *Event) Facts() []string {
-	if len(s.Entry.Labels) == len(s.Entry.Claims) {
-		return s.Entry.Labels
-	}
-	return s.Entry.Claims
-}
-
-// Registered says whether the party stood in the register.
-func (s *Event) Registered() bool { return s.Entry.Registered }
-
-// Why is the purpose that the register named.
-func (s *Event) Why() string { return s.Entry.Purpose }
-
-// Card is the card it came from.
-func (s *Event) Card() string { return s.Entry.Card }
-
-// Beyond are the facts outside the registered purpose.
-func (s *Event) Beyond() []string { return s.Entry.Extra }
-
-// Receipt is a text to copy: who, what, when, why.
-func (s *Event) Receipt() string {
-	a := s.app
-	text := a.Text("wallet.receipt", "party", s.Party, "when", s.When(), "what", s.What)
-	for _, f := range s.Facts() {
-		text += "\n- " + f
-	}
-	if s.Entry.Purpose != "" {
-		text += "\n" + a.Text("wallet.receipt.why", "why", s.Entry.Purpose)
-	}
-	return text
-}
-
-// Party is an organisation and the names of what it has learned.
-type Party struct {
-	Name       string
-	Registered bool
-	Facts      []string
-	Times      int
-}
-
-// Learned is what each organisation has learned, over the whole history.
-type Learned struct {
-	Parties []Party
-
-	app *App
-}
-
-// Title implements [Screen].
-func (s *Learned) Title() string { return s.app.Text("wallet.learned.title") }
-
-func learned(entries []wallet.Entry) []Party {
-	var all []Party
-	for _, e := range entries {
-		if e.Kind != "shared" {
-			continue
-		}
-		i := slices.IndexFunc(all, func(p Party) bool { return p.Name == e.Party && p.Registered == e.Registered })
-		if i < 0 {
-			all = append(all, Party{Name: e.Party, Registered: e.Registered})
-			i = len(all) - 1
-		}
-		all[i].Times++
-		names := e.Labels
-		if len(names) != len(e.Claims) {
-			names = e.Claims
-		}
-		for _, n := range names {
-			if !slices.Contains(all[i].Facts, n) {
-				all[i].Facts = append(all[i].Facts, n)
-			}
-		}
-	}
-	for i := range all {
-		slices.Sort(all[i].Facts)
-	}
-	return all
+	s.app.open(s.app.newLearned())
 }

@@ -1,7 +1,10 @@
 package vm
 
 import (
+	"cmp"
 	"context"
+	"slices"
+	"time"
 
 	"github.com/zegel-id/zegel/wallet"
 )
@@ -9,12 +12,15 @@ import (
 // Notice is something about a card that the person should know.
 type Notice struct {
 	Card string // id
-	Kind string // status of the card, or "last": one copy is left
+	Kind string // status of the card; "changed", "used", "last", "renewed"
 	Head string
-	Text string
+	Text string // what to do now
+	Calm bool   // there is nothing to do
+
+	key string // the same as long as it is about the same
 }
 
-// Notices lists what needs attention.
+// Notices lists what needs attention, what is most urgent first, and then what is good to know.
 type Notices struct {
 	Items   []Notice
 	Problem *Problem
@@ -25,53 +31,163 @@ type Notices struct {
 func (a *App) newNotices() *Notices {
 	s := &Notices{app: a}
 	s.refresh()
-	a.noticed = len(s.Items)
 	return s
 }
 
 // Title implements [Screen].
 func (s *Notices) Title() string { return s.app.Text("wallet.notices.title") }
 
+// refresh shows what there is, which is thereby seen.
 func (s *Notices) refresh() {
-	s.Items, s.Problem = s.app.notices()
+	a := s.app
+	a.stale = true
+	a.tell()
+	s.Items, s.Problem = a.told, a.toldProblem
+	if s.Problem == nil {
+		a.seen = keys(a.told)
+		s.Problem = a.trouble(a.wallet.SetSeen(context.Background(), a.seen))
+	}
 }
 
-// Open shows the card.
-func (s *Notices) Open(card string) { s.app.open(s.app.newCard(card)) }
+func keys(all []Notice) []string {
+	out := []string{}
+	for _, n := range all {
+		out = append(out, n.key)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Open goes to where something can be done: to the card, and there to what has changed.
+func (s *Notices) Open(n Notice) {
+	card := s.app.newCard(n.Card)
+	s.app.open(card)
+	if n.Kind == "changed" && card.Problem == nil {
+		card.Renew()
+	}
+}
 
 // Unseen says whether there are notices that were not looked at.
 func (a *App) Unseen() bool {
 	if !a.Unlocked() {
 		return false
 	}
-	items, _ := a.notices()
-	return len(items) > a.noticed
+	a.tell()
+	return slices.ContainsFunc(a.told, func(n Notice) bool { return !slices.Contains(a.seen, n.key) })
 }
 
+// tell works the notices out anew if something may have changed. A notice that is gone is not seen any more: if it comes
+// back, it is news.
+func (a *App) tell() {
+	if !a.stale {
+		return
+	}
+	a.stale = false
+	a.told, a.toldProblem = a.notices()
+	if a.toldProblem != nil {
+		return
+	}
+	seen, err := a.wallet.Seen(context.Background())
+	if err != nil {
+		a.toldProblem = a.trouble(err)
+		return
+	}
+	there := keys(a.told)
+	a.seen = slices.DeleteFunc(slices.Clone(seen), func(key string) bool { return !slices.Contains(there, key) })
+	if len(a.seen) != len(seen) {
+		a.toldProblem = a.trouble(a.wallet.SetSeen(context.Background(), a.seen))
+	}
+}
+
+// renewedFor is how long it is told that a card was renewed by itself.
+const renewedFor = 7 * 24 * time.Hour
+
+// urgent orders notices.
+var urgent = []string{"changed", "revoked", "used", "last", "expiring", wallet.ReissueStatus, "suspended", "expired", "renewed"}
+
 func (a *App) notices() ([]Notice, *Problem) {
-	cards, err := a.wallet.List(context.Background())
+	ctx := context.Background()
+	cards, err := a.wallet.List(ctx)
+	if err != nil {
+		return nil, a.trouble(err)
+	}
+	upkeeps, err := a.wallet.Upkeeps(ctx)
 	if err != nil {
 		return nil, a.trouble(err)
 	}
 	var out []Notice
 	for _, c := range cards {
-		kind := ""
-		switch {
-		case c.Status == "revoked", c.Status == "suspended", c.Status == "expired", c.Status == "expiring", c.Status == wallet.ReissueStatus:
-			kind = c.Status
-		case c.Status == "valid" && c.Registered && c.Copies == 1:
-			kind = "last"
-		case c.Status == "valid" && c.Registered && c.Copies == 0:
-			kind = "used"
-		default:
+		if kind := noticeKind(c, upkeeps[c.ID]); kind != "" {
+			out = append(out, a.notice(c, kind, upkeeps[c.ID]))
+		}
+	}
+	renewed, problem := a.renewed(cards)
+	out = append(out, renewed...)
+	slices.SortStableFunc(out, func(x, y Notice) int {
+		return cmp.Compare(slices.Index(urgent, x.Kind), slices.Index(urgent, y.Kind))
+	})
+	return out, problem
+}
+
+// noticeKind says what there is to tell about a card; "" if nothing.
+func noticeKind(c wallet.Card, upkeep string) string {
+	switch {
+	case c.Status == "revoked":
+		return c.Status
+	case upkeep == wallet.UpkeepChanged && c.Renewable:
+		return upkeep
+	case c.Status == "suspended", c.Status == "expired", c.Status == "expiring", c.Status == wallet.ReissueStatus:
+		return c.Status
+	case c.Status != "valid" || c.Reusable:
+		return ""
+	case c.Copies == 1:
+		return "last"
+	case c.Copies == 0:
+		return "used"
+	}
+	return ""
+}
+
+func (a *App) notice(c wallet.Card, kind, upkeep string) Notice {
+	_, line := a.statusWords(c)
+	n := Notice{Card: c.ID, Kind: kind, Calm: kind == "renewed" || kind == "expired", key: kind + "/" + c.ID}
+	if kind == "expiring" {
+		n.key += "/" + c.Expires.Format(time.DateOnly)
+	}
+	text := kind
+	switch kind {
+	case "last", "used", "expiring", "expired", wallet.ReissueStatus:
+		// Only who has the right to new copies, and was not refused, can get them here.
+		if c.Renewable && (upkeep == "" || upkeep == "ok" || upkeep == string(wallet.Network) || upkeep == string(wallet.UserDeclined)) {
+			text += ".here"
+		}
+	}
+	n.Head = a.Text("wallet.notice."+kind+".head", "card", c.Name)
+	n.Text = a.Text("wallet.notice."+text+".text", "card", c.Name, "issuer", c.Issuer, "line", line)
+	return n
+}
+
+// renewed tells of the cards that the wallet has renewed by itself of late, the last time of each.
+func (a *App) renewed(cards []wallet.Card) ([]Notice, *Problem) {
+	entries, err := a.wallet.History(context.Background())
+	if err != nil {
+		return nil, a.trouble(err)
+	}
+	var out []Notice
+	told := map[string]bool{}
+	for _, e := range entries {
+		if a.deps.Now().Sub(e.Time) > renewedFor {
+			break
+		}
+		i := slices.IndexFunc(cards, func(c wallet.Card) bool { return slices.Contains(e.Cards, c.ID) })
+		if e.Kind != "renewed" || !e.Auto || i < 0 || told[cards[i].ID] {
 			continue
 		}
-		word, line := a.statusWords(c)
-		out = append(out, Notice{
-			Card: c.ID, Kind: kind,
-			Head: a.Text("wallet.notice."+kind+".head", "card", c.Name),
-			Text: a.Text("wallet.notice."+kind+".text", "card", c.Name, "issuer", c.Issuer, "word", word, "line", line),
-		})
+		told[cards[i].ID] = true
+		n := a.notice(cards[i], "renewed", "")
+		n.key += "/" + e.ID
+		n.Text = a.Text("wallet.notice.renewed.text", "when", a.near(e.Time))
+		out = append(out, n)
 	}
 	return out, nil
 }

@@ -14,6 +14,7 @@ type Prefs struct {
 	TextScale  float32 `json:"text_scale,omitempty"` // 0: 1
 	Still      bool    `json:"still,omitempty"`      // reduced motion
 	LockAfter  int     `json:"lock_after,omitempty"` // seconds; 0: two minutes, -1: never
+	ByHand     bool    `json:"by_hand,omitempty"`    // cards are renewed when the person asks for it only
 }
 
 const defaultLockAfter = 2 * time.Minute

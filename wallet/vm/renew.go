@@ -2,6 +2,7 @@ package vm
 
 import (
 	"context"
+	"time"
 
 	"github.com/zegel-id/zegel/wallet"
 )
@@ -58,5 +59,73 @@ func (s *Card) endRenewal(take bool) {
 		s.Busy, s.Renewed = false, take && err == nil
 		s.load(s.ID)
 		s.Problem = a.trouble(err)
+	})
+}
+
+// When the wallet renews cards by itself. Issuers see when that is: it is not right after something was shared, and not
+// while the person is busy with something else.
+const (
+	calmOpened  = 3 * time.Second // after it was opened
+	calmJourney = 5 * time.Minute // after a journey
+	calmCard    = time.Minute     // after a card that was renewed, or could not be
+	calmNothing = 5 * time.Minute // after a look that found nothing to do
+)
+
+// journeying says whether the person is in the middle of something that a renewal could disturb.
+func (a *App) journeying() bool {
+	for _, s := range append(a.back[:len(a.back):len(a.back)], a.screen) {
+		switch s := s.(type) {
+		case *Share, *Offer, *Add, *Secret, *Lock, *Welcome, *Restore, *Backup, *Guardians, *Rehearse:
+			return true
+		case *Card:
+			if s.Busy || s.Deleting || s.renewal != nil || len(s.Changes) > 0 {
+				return true
+			}
+		case *Event:
+			if s.Busy {
+				return true
+			}
+		case *Known:
+			if s.Busy {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// keepUp renews a card by itself, if there is one that needs it and this is a calm moment.
+func (a *App) keepUp() {
+	now := a.deps.Now()
+	switch {
+	case !a.Unlocked() || a.prefs.ByHand || a.keeping:
+		return
+	case a.journeying():
+		a.calm = now.Add(calmJourney)
+		return
+	case now.Before(a.calm):
+		return
+	}
+	a.keeping = true
+	w := a.wallet
+	a.deps.Go(func() {
+		kept, err := w.KeepUp(context.Background())
+		a.deps.Do(func() {
+			a.keeping = false
+			pause := calmNothing
+			if kept != nil {
+				pause = calmCard
+			}
+			a.calm = a.deps.Now().Add(pause)
+			// What went wrong is tried again, or told where the card is: nobody asked for this.
+			if err != nil || kept == nil || a.wallet != w {
+				return
+			}
+			a.stale = true
+			if r, ok := a.screen.(interface{ refresh() }); ok && !a.journeying() {
+				r.refresh()
+			}
+			a.changed()
+		})
 	})
 }

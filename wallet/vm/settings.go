@@ -55,7 +55,7 @@ func (s *Settings) Wipe() {
 			s.Problem = a.trouble(err)
 			return
 		}
-		a.wallet, a.waiting, a.noticed = nil, "", 0
+		a.wallet, a.waiting = nil, ""
 		a.prefs = Prefs{Lang: a.prefs.Lang, Appearance: a.prefs.Appearance, TextScale: a.prefs.TextScale, Still: a.prefs.Still}
 		os.Remove(a.prefsFile())
 		a.show(&Welcome{app: a})

@@ -40,6 +40,10 @@ func (a *App) adopt(s Screen) {
 		s.app = a
 	case *Learned:
 		s.app = a
+	case *Known:
+		s.app = a
+	case *Letter:
+		s.app = a
 	case *Notices:
 		s.app = a
 	case *Settings:

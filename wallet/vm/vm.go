@@ -56,8 +56,15 @@ type App struct {
 	waiting  string   // a link that came while the wallet was locked
 	used     time.Time
 	job      int // number of the newest job: what an older one brings is dropped
-	noticed  int // notices that were seen
 	problems *Problem
+
+	told        []Notice // see tell
+	toldProblem *Problem
+	seen        []string // keys of notices
+	stale       bool     // told may not be true any more
+
+	keeping bool      // a card is being renewed by itself
+	calm    time.Time // not before
 }
 
 // New begins at the welcome or at the lock.
@@ -114,11 +121,13 @@ func (a *App) Within() Place {
 }
 
 func placeOf(s Screen) Place {
-	switch s.(type) {
+	switch s := s.(type) {
 	case *Cards:
 		return PlaceCards
 	case *Activity:
-		return PlaceActivity
+		if s.Card == "" {
+			return PlaceActivity
+		}
 	case *Notices:
 		return PlaceNotices
 	case *Settings:
@@ -135,7 +144,7 @@ func (a *App) changed() {
 
 // show replaces the screen and forgets what was under it.
 func (a *App) show(s Screen) {
-	a.screen, a.back = s, nil
+	a.screen, a.back, a.stale = s, nil, true
 	a.changed()
 }
 
@@ -158,6 +167,7 @@ func (a *App) Back() {
 		return
 	}
 	a.job++
+	a.stale = true
 	a.screen = a.back[len(a.back)-1]
 	a.back = a.back[:len(a.back)-1]
 	if r, ok := a.screen.(interface{ refresh() }); ok {
@@ -190,6 +200,7 @@ func (a *App) run(work func(ctx context.Context) error, done func(error)) {
 	a.deps.Go(func() {
 		err := work(context.Background())
 		a.deps.Do(func() {
+			a.stale = true
 			if job == a.job {
 				done(err)
 				a.changed()
@@ -211,6 +222,7 @@ func (a *App) Tick() {
 	if after := a.prefs.lockAfter(); a.Unlocked() && after > 0 && a.deps.Now().Sub(a.used) >= after {
 		a.LockNow()
 	}
+	a.keepUp()
 }
 
 // LockNow closes the wallet. A journey that was under way ends without an answer.
@@ -238,6 +250,7 @@ func (a *App) Close() error {
 // unlocked goes on after the wallet is open: to the request that waits, or to the cards.
 func (a *App) unlocked(w *wallet.Wallet) {
 	a.wallet = w
+	a.calm = a.deps.Now().Add(calmOpened)
 	a.Touch()
 	a.show(a.newCards())
 	if link := a.waiting; link != "" {
