@@ -31,20 +31,30 @@ func faceOf(kind string) face {
 	return faces[h%uint32(len(faces))]
 }
 
-// leastOnFace is the least contrast of white text on any pixel of a face.
-const leastOnFace = 4.5
+// Least contrast of white text on a face: on any pixel, and where there are no rings, which is where text stands.
+const (
+	leastOnFace = 4.5
+	leastInText = 7
+)
 
-// faceFor makes a face of an issuer's own colour, darkened until white text can be read on every pixel of it.
+// faceFor makes a face of an issuer's own colour, darkened until white text can be read on every pixel of it. What is
+// all but black is lightened a little, else such a card has no edge on a dark screen.
 func faceFor(c color.NRGBA) face {
+	black := color.NRGBA{A: 0xff}
 	c.A = 0xff
-	f := face{mix(c, color.NRGBA{A: 0xff}, .45), c}
-	for range 40 {
-		if contrast(color.White, brightest(f)) >= leastOnFace {
-			return f
-		}
-		f.from, f.to = mix(f.from, color.NRGBA{A: 0xff}, .08), mix(f.to, color.NRGBA{A: 0xff}, .08)
+	if luminance(c) < .02 {
+		c = mix(c, color.NRGBA{0xff, 0xff, 0xff, 0xff}, .15)
 	}
-	return faces[4]
+	// Yellow turns to amber on its way down, not to mud.
+	warm := 1.0
+	if yellow := float64(min(c.R, c.G)) - float64(c.B); yellow > 0 && c.R >= c.G {
+		warm = 1 - .02*yellow/0xff
+	}
+	for contrast(color.White, brightest(face{to: c})) < leastOnFace || contrast(color.White, c) < leastInText {
+		c = mix(c, black, .06)
+		c.G = uint8(float64(c.G) * warm)
+	}
+	return face{mix(c, black, .45), c}
 }
 
 // ringTint is how much white the rings add to the face where they are strongest.
@@ -68,21 +78,35 @@ func contrast(a, b color.Color) float64 {
 }
 
 func luminance(c color.Color) float64 {
-	n := color.NRGBAModel.Convert(c).(color.NRGBA)
-	f := func(v uint8) float64 {
-		x := float64(v) / 255
-		if x <= .04045 {
-			return x / 12.92
-		}
-		return math.Pow((x+.055)/1.055, 2.4)
+	n, ok := c.(color.NRGBA)
+	if !ok {
+		n = color.NRGBAModel.Convert(c).(color.NRGBA)
 	}
-	return .2126*f(n.R) + .7152*f(n.G) + .0722*f(n.B)
+	return .2126*linear[n.R] + .7152*linear[n.G] + .0722*linear[n.B]
 }
 
+// linear is the light of each step of a channel.
+var linear = func() (all [256]float64) {
+	for v := range all {
+		x := float64(v) / 255
+		all[v] = math.Pow((x+.055)/1.055, 2.4)
+		if x <= .04045 {
+			all[v] = x / 12.92
+		}
+	}
+	return all
+}()
+
+// Where the middle of the rosette is, from the right and the bottom: half out of the card, or under the logo.
+var (
+	rosetteAlone = [2]float64{34, 26}
+	rosetteUnder = [2]float64{38, 38}
+)
+
 // art is the picture of a card's face, cached by what it depends on.
-func art(f face, corner, height float32) fyne.CanvasObject {
+func art(f face, middle [2]float64, corner, height float32) fyne.CanvasObject {
 	return canvas.NewRaster(func(w, h int) image.Image {
-		return faceImage(artKey{f, w, h, corner * float32(h) / height, float64(h) / float64(height)})
+		return faceImage(artKey{f, middle, w, h, corner * float32(h) / height, float64(h) / float64(height)})
 	})
 }
 
@@ -96,6 +120,7 @@ func (l *look) paper(corner, height float32) fyne.CanvasObject {
 
 type artKey struct {
 	f      face
+	middle [2]float64 // of the rosette
 	w, h   int
 	corner float32 // in pixels
 	unit   float64 // pixels of one unit
@@ -110,29 +135,29 @@ type hatchKey struct {
 
 var artCache struct {
 	sync.Mutex
-	of map[any]image.Image
+	of map[any]any
 }
 
-func cached(key any, make func() image.Image) image.Image {
+// cached makes what belongs to a key once. Old and new are thrown away together when there are many.
+func cached[T any](key any, make func() T) T {
 	artCache.Lock()
 	defer artCache.Unlock()
-	if img, ok := artCache.of[key]; ok {
-		return img
+	if got, ok := artCache.of[key].(T); ok {
+		return got
 	}
-	if artCache.of == nil || len(artCache.of) > 48 {
-		artCache.of = map[any]image.Image{}
+	if artCache.of == nil || len(artCache.of) > 64 {
+		artCache.of = map[any]any{}
 	}
-	img := make()
-	artCache.of[key] = img
-	return img
+	got := make()
+	artCache.of[key] = got
+	return got
 }
 
 func faceImage(k artKey) image.Image {
 	return cached(k, func() image.Image {
 		img := image.NewNRGBA(image.Rect(0, 0, k.w, k.h))
 		unit := k.unit
-		// The rosette sits at the right, half out of the card at the bottom.
-		cx, cy := float64(k.w)-34*unit, float64(k.h)-26*unit
+		cx, cy := float64(k.w)-k.middle[0]*unit, float64(k.h)-k.middle[1]*unit
 		length := math.Hypot(float64(k.w), float64(k.h)*2)
 		for y := range k.h {
 			for x := range k.w {

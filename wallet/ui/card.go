@@ -5,6 +5,10 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+
+	"github.com/zegel-id/zegel/pkg/openid4vci"
+	"github.com/zegel-id/zegel/wallet/vm"
 )
 
 // cardFace is what the front of a card shows. No personal value stands on it.
@@ -12,7 +16,17 @@ type cardFace struct {
 	title, issuer, line string
 	kind, word          string // status
 	face                face
+	logo                *logo
 	dead                bool // it does not work any more: paper instead of colour
+}
+
+// face is the front of a card: the issuer's colour if it gave one, else always the same for a type of card.
+func (u *UI) face(i vm.Item) cardFace {
+	f := faceOf(i.Type + i.Name)
+	if c, ok := openid4vci.Colour(i.Colour).RGB(); ok {
+		f = faceFor(c)
+	}
+	return cardFace{title: i.Name, issuer: i.Issuer, line: i.Line, kind: i.Kind, word: i.Word, face: f, logo: logoOf(u.app.Logo(i)), dead: i.Dead}
 }
 
 // card draws the front.
@@ -24,7 +38,11 @@ func (l *look) card(c cardFace, height float32, do func()) fyne.CanvasObject {
 		ink, soft = l.ink, l.ink2
 		back = over(l.paper(radius, high), outline(color.Transparent, l.lineStrong, 1, radius))
 	} else {
-		back = over(l.cardShadow(), art(c.face, radius, high))
+		middle := rosetteAlone
+		if c.logo != nil && !l.tight() {
+			middle = rosetteUnder
+		}
+		back = over(l.cardShadow(), art(c.face, middle, radius, high))
 	}
 	lines := 2
 	if height < cardHeight {
@@ -32,9 +50,20 @@ func (l *look) card(c cardFace, height float32, do func()) fyne.CanvasObject {
 	}
 	names := col(2, l.paragraph(&words{text: c.title, style: l.scaled(heading), colour: ink, most: lines}), l.line(small, soft, c.issuer))
 	pill := l.pill(c.kind, c.word, !c.dead)
-	content := pad(20, 16, 20, 20, col(0, atTop(12, 0, names, pill), push(), l.line(smallB, ink, c.line)))
-	if l.tight() {
-		content = pad(16, 16, 16, 16, col(0, names, push(), beside(0, -2, pill), air(8), l.line(smallB, ink, c.line)))
+	last := l.line(smallB, ink, c.line)
+	var content *fyne.Container
+	switch {
+	case l.tight():
+		last.Layout.(*words).most = 2
+		state := beside(0, -2, pill)
+		if c.logo != nil {
+			state = container.New(ends{8}, pill, l.plate(c))
+		}
+		content = pad(16, 16, 16, 16, col(0, names, push(), state, air(8), last))
+	case c.logo != nil:
+		content = container.New(withPlate{}, atTop(12, 0, names, pill), last, l.plate(c))
+	default:
+		content = pad(20, 16, 20, 20, col(0, atTop(12, 0, names, pill), push(), last))
 	}
 	front := sized(0, high, over(back, content))
 	if do == nil {

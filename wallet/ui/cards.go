@@ -9,10 +9,6 @@ import (
 	"github.com/zegel-id/zegel/wallet/vm"
 )
 
-func (u *UI) face(i vm.Item) cardFace {
-	return cardFace{title: i.Name, issuer: i.Issuer, line: i.Line, kind: i.Kind, word: i.Word, face: faceOf(i.Type + i.Name), dead: i.Dead}
-}
-
 // heading is the head of a place: its name, a line under it, and a button at the right.
 func (u *UI) heading(name, line string, end ...fyne.CanvasObject) fyne.CanvasObject {
 	e := u.edge()

@@ -108,7 +108,9 @@ var firstStates = []state{
 	})},
 	{"cards-none", alone(func(g *gallery) vm.Screen { return &vm.Cards{} })},
 	{"cards", alone(func(g *gallery) vm.Screen { return g.cards() })},
+	{"cards-logo", alone(func(g *gallery) vm.Screen { return &vm.Cards{Items: g.logoed()[:5], All: 5} })},
 	{"card", onCards(func(g *gallery) vm.Screen { return g.detail(1, 7) })},
+	{"card-logo", onCards(func(g *gallery) vm.Screen { c := g.detail(0, 7); c.Item = g.logoed()[0]; return c })},
 	{"card-renew", onCards(func(g *gallery) vm.Screen {
 		c := g.detail(1, 1)
 		c.Renewable, c.Changes = true, []vm.Change{{Label: "Straat en huisnummer", Old: "Dorpsstraat 1", New: "Burgemeester van Voorbeeldstadlaan 1200-bis"}}
@@ -135,6 +137,9 @@ var firstStates = []state{
 			v[n].Shown = true
 		}
 		return &vm.Offer{Step: vm.OfferPreview, Issuer: city, Registered: true, Cards: []vm.OfferedCard{{Item: i, Values: v[4:8], Copies: 10}}}
+	})},
+	{"offer-logo", onCards(func(g *gallery) vm.Screen {
+		return &vm.Offer{Step: vm.OfferPreview, Issuer: city, Registered: true, Cards: []vm.OfferedCard{{Item: g.logoed()[2], Values: g.values(2), Copies: 10}}}
 	})},
 	{"offer-done", onCards(func(g *gallery) vm.Screen {
 		return &vm.Offer{Step: vm.OfferDone, Issuer: city, Registered: true, Cards: []vm.OfferedCard{{Item: g.items()[1]}}}

@@ -3,6 +3,7 @@ package ui
 import (
 	"image"
 	"image/color"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -43,23 +44,48 @@ func TestContrast(t *testing.T) {
 // White text can be read on every pixel of every face, an issuer's own colour included.
 func TestFaces(t *testing.T) {
 	all := slices.Clone(faces)
-	for _, c := range []uint32{0xffffff, 0xffff00, 0x00ff00, 0xff0000, 0x0000ff, 0x000000, 0xe0e0e0, 0x154273} {
+	for _, c := range []uint32{0xffffff, 0xffff00, 0x00ff00, 0x00ffff, 0xff00ff, 0xff0000, 0x0000ff, 0x000000, 0x010101, 0xe0e0e0, 0x154273, 0x7a2f1d} {
 		all = append(all, faceFor(rgb(c)))
 	}
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 16 {
+		all = append(all, faceFor(rgb(random.Uint32()&0xffffff)))
+	}
+	// No pixel is lighter than what faceFor looks at, as the pictures below show; so many more can be tried without drawing.
+	for range 20_000 {
+		f := faceFor(rgb(random.Uint32() & 0xffffff))
+		if contrast(color.White, brightest(f)) < leastOnFace || contrast(color.White, f.to) < leastInText || luminance(f.from) > luminance(f.to) {
+			t.Fatalf("face %v", f)
+		}
+	}
 	for _, f := range all {
-		img := faceImage(artKey{f, 684, 272, 32, 2})
-		worst := 21.0
-		b := img.Bounds()
-		for y := b.Min.Y; y < b.Max.Y; y++ {
-			for x := b.Min.X; x < b.Max.X; x++ {
-				c := img.At(x, y).(color.NRGBA)
-				if c.A == 0xff {
-					worst = min(worst, contrast(color.White, c))
+		for _, middle := range [][2]float64{rosetteAlone, rosetteUnder} {
+			const w, h = 342, 136
+			img := faceImage(artKey{f, middle, w, h, 16, 1}).(*image.NRGBA)
+			worst, text, issuer := 21.0, 21.0, 21.0
+			for y := range h {
+				for x := range w {
+					c := img.NRGBAAt(x, y)
+					if c.A != 0xff {
+						continue
+					}
+					on := contrast(color.White, c)
+					worst = min(worst, on)
+					if luminance(c) > luminance(brightest(f))+.005 {
+						t.Fatalf("face %v: a pixel is lighter than its brightest", f)
+					}
+					if x*100 < w*61 { // where the words are, beside the rings
+						text = min(text, on)
+						issuer = min(issuer, contrast(mix(c, rgb(0xffffff), .9), c))
+					}
 				}
 			}
+			if worst < leastOnFace || text < leastInText || issuer < 5.5 {
+				t.Errorf("face %v: a pixel has %.2f, one under text %.2f, one under the issuer %.2f", f, worst, text, issuer)
+			}
 		}
-		if worst < leastOnFace {
-			t.Errorf("face %v: a pixel has %.2f", f, worst)
+		if dark.bg == f.to || contrast(f.to, rgb(0)) < 1.25 {
+			t.Errorf("face %v is black", f)
 		}
 	}
 	if faceOf("a") != faceOf("a") {

@@ -17,6 +17,8 @@ type Item struct {
 	Kind             string // status, as [wallet.Card] has it
 	Word             string // the status in a word
 	Dead             bool   // it does not work any more
+	Colour           string // the issuer's, as "#1b3a6b"; empty: none
+	Logo             []byte // of a card that is not kept yet; see [App.Logo]
 }
 
 // Cards is the list of cards, those that need attention first.
@@ -90,10 +92,23 @@ func urgency(kind string) int {
 }
 
 func (a *App) item(c wallet.Card) Item {
-	i := Item{ID: c.ID, Name: c.Name, Issuer: c.Issuer, Type: c.Type, Kind: c.Status}
+	i := Item{ID: c.ID, Name: c.Name, Issuer: c.Issuer, Type: c.Type, Kind: c.Status, Colour: c.Colour, Logo: c.Logo}
 	i.Word, i.Line = a.statusWords(c)
 	i.Dead = c.Status == "revoked" || c.Status == "expired"
 	return i
+}
+
+// Logo is the issuer's logo on a card, a small PNG that the wallet made; nil: none. It is read when the card is drawn, so that
+// a list of a thousand cards is there without a thousand pictures.
+func (a *App) Logo(i Item) []byte {
+	if i.Logo != nil || a.wallet == nil {
+		return i.Logo
+	}
+	logo, err := a.wallet.Logo(context.Background(), i.ID)
+	if err != nil {
+		return nil // a card without a picture is a card; what is wrong with the store shows elsewhere
+	}
+	return logo
 }
 
 // statusWords returns the word on the pill and the line at the foot of a card.
