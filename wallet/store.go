@@ -5,15 +5,18 @@ import (
 	"context"
 	"crypto/cipher"
 	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"strings"
 	"sync"
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
 	"golang.org/x/crypto/chacha20poly1305"
 )
 
@@ -33,13 +36,13 @@ type store struct {
 	db   *pebble.DB
 
 	seal  cipher.AEAD
-	names []byte // key of the names on disk
+	names hash.Hash // keyed, makes the names on disk
 
 	mu       sync.Mutex
 	writable bool // the database is open for writing; until the first change it is not
 	index    index
-	sum      [sha256.Size]byte // of the sealed index
-	pages    [pageCount]*page  // those read so far
+	stamp    stamp            // of the index
+	pages    [pageCount]*page // those read so far
 }
 
 type diskName [16]byte
@@ -79,7 +82,8 @@ func newStore(h *home, dataKey []byte) (*store, error) {
 	if s.seal, err = chacha20poly1305.NewX(seal); err != nil {
 		return nil, err
 	}
-	s.names, err = hkdf.Key(sha256.New, dataKey, nil, "zegel wallet names 1", 32)
+	names, err := hkdf.Key(sha256.New, dataKey, nil, "zegel wallet names 1", 32)
+	s.names = hmac.New(sha256.New, names)
 	return s, err
 }
 
@@ -95,14 +99,15 @@ func (l pebbleLog) Fatalf(format string, args ...any) {
 	select {}
 }
 
-// attempt runs f, which may never return after damage.
+// attempt runs f, which may never return after damage. It does so on a goroutine that is kept for the next one: reading goes
+// deep, and a new stack would grow anew each time.
 func attempt[T any](g *guard, f func() (T, error)) (T, error) {
 	type answer struct {
 		v   T
 		err error
 	}
 	done := make(chan answer, 1)
-	go func() {
+	work := func() {
 		var a answer
 		defer func() {
 			if r := recover(); r != nil {
@@ -112,13 +117,30 @@ func attempt[T any](g *guard, f func() (T, error)) (T, error) {
 			done <- a
 		}()
 		a.v, a.err = f()
-	}()
+	}
+	select {
+	case g.idle <- work:
+	default:
+		go g.serve(work)
+	}
 	select {
 	case a := <-done:
 		return a.v, a.err
 	case <-g.dead:
 		var none T
 		return none, g.cause()
+	}
+}
+
+// serve runs work, and waits for more until the store is shut.
+func (g *guard) serve(work func()) {
+	for {
+		work()
+		select {
+		case work = <-g.idle:
+		case <-g.dead:
+			return
+		}
 	}
 }
 
@@ -140,6 +162,13 @@ func (s *store) openDB(readOnly bool) error {
 		ErrorIfNotExists:      readOnly,
 		EventListener:         &pebble.EventListener{},
 	}
+	if readOnly {
+		// Only what lies on damaged ground cannot be read; there is nothing that could make it worse.
+		opts.EventListener.DataCorruption = func(pebble.DataCorruptionInfo) {}
+	}
+	// Most tables do not hold the record that is looked for. A record is about a block long, so an index is not small.
+	opts.Levels[0].FilterPolicy = bloom.FilterPolicy(10)
+	opts.Levels[0].IndexBlockSize = 256 << 10
 	db, err := attempt(h.guard, func() (*pebble.DB, error) { return pebble.Open(h.path(storeDir), opts) })
 	s.db = db
 	return err
@@ -200,8 +229,8 @@ func (s *store) openForWriting() error {
 	if err := s.openDB(false); err != nil {
 		return err
 	}
-	_, sum, err := s.readIndex()
-	if err == nil && sum != s.sum {
+	_, v, err := s.readIndex()
+	if err == nil && v != s.stamp {
 		err = errors.New("the index changed while the store was open")
 	}
 	if err != nil {
@@ -230,8 +259,16 @@ func (s *store) close() error {
 	err = errors.Join(err, s.home.unlock())
 	s.lock = nil
 	clear(s.pages[:])
-	clear(s.names)
+	s.names = nil
 	return err
+}
+
+// ready refuses a store that was closed or has stopped. The caller holds mu.
+func (s *store) ready() error {
+	if s.db == nil || s.home.isShut() {
+		return s.corrupt(errShut)
+	}
+	return nil
 }
 
 // apply makes the changes all at once; when it returns nil they survive a power cut.
@@ -246,8 +283,8 @@ func (s *store) apply(ctx context.Context, writes ...write) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.db == nil || s.home.isShut() {
-		return s.corrupt(errShut)
+	if err := s.ready(); err != nil {
+		return err
 	}
 	if !s.writable {
 		if err := s.openForWriting(); err != nil {
@@ -271,14 +308,14 @@ func (s *store) apply(ctx context.Context, writes ...write) error {
 			err = batch.Delete(d[:], nil)
 		} else {
 			sealed := s.sealRecord(d, w.name, w.value)
-			p.set(d, sha256.Sum256(sealed))
+			p.set(d, stampOf(sealed))
 			err = batch.Set(d[:], sealed, nil)
 		}
 		if err != nil {
 			return s.corrupt(err)
 		}
 	}
-	next, sum, err := s.writeIndex(batch, changed)
+	next, v, err := s.writeIndex(batch, changed)
 	if err != nil {
 		return s.corrupt(err)
 	}
@@ -287,7 +324,7 @@ func (s *store) apply(ctx context.Context, writes ...write) error {
 		s.home.shut(err)
 		return s.corrupt(err)
 	}
-	s.index, s.sum = next, sum
+	s.index, s.stamp = next, v
 	for n, p := range changed {
 		s.pages[n] = p
 	}
@@ -300,6 +337,9 @@ func (s *store) apply(ctx context.Context, writes ...write) error {
 func (s *store) get(name string) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.ready(); err != nil {
+		return nil, err
+	}
 	d := s.diskName(name)
 	p, err := s.page(d.page())
 	if err != nil {
@@ -320,6 +360,9 @@ func (s *store) get(name string) ([]byte, error) {
 func (s *store) has(name string) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.ready(); err != nil {
+		return false, err
+	}
 	d := s.diskName(name)
 	p, err := s.page(d.page())
 	if err != nil {
@@ -334,6 +377,9 @@ func (s *store) has(name string) (bool, error) {
 func (s *store) all(prefix string) (map[string][]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.ready(); err != nil {
+		return nil, err
+	}
 	want := 0
 	for n := range s.pages {
 		p, err := s.page(n)
@@ -363,7 +409,7 @@ func (s *store) all(prefix string) (map[string][]byte, error) {
 				continue // checked already
 			}
 			d := diskName(it.Key())
-			if sum, ok := s.pages[d.page()].find(d); !ok || sum != sha256.Sum256(sealed) {
+			if v, ok := s.pages[d.page()].find(d); !ok || v != stampOf(sealed) {
 				return nil, errors.New("a record is of another time")
 			}
 			found++
@@ -390,8 +436,11 @@ func (s *store) all(prefix string) (map[string][]byte, error) {
 func (s *store) purge(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.db == nil || s.home.isShut() || !s.writable {
-		return s.corrupt(errShut)
+	if err := s.ready(); err != nil {
+		return err
+	}
+	if !s.writable {
+		return nil // nothing was deleted
 	}
 	_, err := attempt(s.home.guard, func() (struct{}, error) {
 		if err := s.db.Flush(); err != nil {

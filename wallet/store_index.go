@@ -2,9 +2,7 @@ package wallet
 
 import (
 	"bytes"
-	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -15,12 +13,15 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 )
 
-// index authenticates the store as a whole: it numbers the changes, and holds a hash of each page as it lies on the disk.
-// A page holds the hashes of the records that fall to it by their names on disk. Pages are read when one of their records
-// is first needed.
+// stamp tells one sealing of a record from every other: it is the random nonce. Nobody without the key can make another
+// record that opens under the same name and nonce.
+type stamp [chacha20poly1305.NonceSizeX]byte
+
+// index authenticates the store as a whole: it numbers the changes, and holds the version of each page. A page holds the
+// versions of the records that fall to it by their names on disk. Pages are read when one of their records is first needed.
 type index struct {
 	generation uint64
-	pages      [pageCount][sha256.Size]byte // zero: an empty page, which has no record
+	pages      [pageCount]stamp // zero: an empty page, which has no record
 }
 
 // pageCount keeps the index small, and a page of a store of ten thousand records under 8 KiB.
@@ -28,16 +29,16 @@ const pageCount = 64
 
 const (
 	indexName  = "index"
-	indexSize  = 8 + pageCount*sha256.Size
+	indexSize  = 8 + pageCount*len(stamp{})
 	pagePrefix = "page/"
 )
 
 func pageName(n int) string { return fmt.Sprint(pagePrefix, n) }
 
-// page is a sorted row of entries: a name on disk and the hash of what is sealed under it.
+// page is a sorted row of entries: a name on disk and the version that counts.
 type page struct{ entries []byte }
 
-const entrySize = len(diskName{}) + sha256.Size
+const entrySize = len(diskName{}) + len(stamp{})
 
 func (d diskName) page() int { return int(d[0]) % pageCount }
 
@@ -60,21 +61,21 @@ func (p *page) at(d diskName) (offset int, found bool) {
 	return low * entrySize, false
 }
 
-func (p *page) find(d diskName) (sum [sha256.Size]byte, ok bool) {
+func (p *page) find(d diskName) (v stamp, ok bool) {
 	at, ok := p.at(d)
 	if ok {
-		copy(sum[:], p.entries[at+len(d):])
+		copy(v[:], p.entries[at+len(d):])
 	}
-	return sum, ok
+	return v, ok
 }
 
-func (p *page) set(d diskName, sum [sha256.Size]byte) {
+func (p *page) set(d diskName, v stamp) {
 	at, found := p.at(d)
 	end := at
 	if found {
 		end += entrySize
 	}
-	p.entries = slices.Replace(p.entries, at, end, slices.Concat(d[:], sum[:])...)
+	p.entries = slices.Replace(p.entries, at, end, slices.Concat(d[:], v[:])...)
 }
 
 func (p *page) remove(d diskName) {
@@ -83,12 +84,15 @@ func (p *page) remove(d diskName) {
 	}
 }
 
+// stampOf returns the stamp of a sealed record, which is as long as one has to be.
+func stampOf(sealed []byte) stamp { return stamp(sealed[:len(stamp{})]) }
+
 func (p *page) clone() *page { return &page{slices.Clone(p.entries)} }
 
 func (s *store) diskName(name string) (d diskName) {
-	m := hmac.New(sha256.New, s.names)
-	m.Write([]byte(name))
-	copy(d[:], m.Sum(nil))
+	s.names.Reset()
+	s.names.Write([]byte(name))
+	copy(d[:], s.names.Sum(nil))
 	return d
 }
 
@@ -105,7 +109,7 @@ func (s *store) openRecord(d []byte, sealed []byte) (name string, value []byte, 
 		return "", nil, errors.New("record too short")
 	}
 	nonce, box := sealed[:chacha20poly1305.NonceSizeX], sealed[chacha20poly1305.NonceSizeX:]
-	plain, err := s.seal.Open(nil, nonce, box, d)
+	plain, err := s.seal.Open(nil, nonce, box, d) // binds the name, which d was made of
 	if err != nil {
 		return "", nil, errors.New("record does not open")
 	}
@@ -114,29 +118,23 @@ func (s *store) openRecord(d []byte, sealed []byte) (name string, value []byte, 
 	}
 	n := int(binary.BigEndian.Uint16(plain))
 	name, value = string(plain[2:2+n]), plain[2+n:]
-	if want := s.diskName(name); !bytes.Equal(want[:], d) {
-		return "", nil, errors.New("record under a wrong name")
-	}
 	return name, value, nil
 }
 
-// load reads the record under d, which must be the one with this hash.
-func (s *store) load(d diskName, want [sha256.Size]byte) ([]byte, error) {
-	value, sum, err := s.raw(d)
-	if err == nil && sum != want {
+// load reads the record under d, which must be of this version.
+func (s *store) load(d diskName, want stamp) ([]byte, error) {
+	value, v, err := s.raw(d)
+	if err == nil && v != want {
 		err = errors.New("a record is of another time")
 	}
 	return value, err
 }
 
-// raw reads the record under d with its hash.
-func (s *store) raw(d diskName) ([]byte, [sha256.Size]byte, error) {
+// raw reads the record under d, with its version.
+func (s *store) raw(d diskName) ([]byte, stamp, error) {
 	type answer struct {
 		value []byte
-		sum   [sha256.Size]byte
-	}
-	if s.db == nil || s.home.isShut() {
-		return nil, [sha256.Size]byte{}, errShut
+		v     stamp
 	}
 	a, err := attempt(s.home.guard, func() (a answer, err error) {
 		sealed, closer, err := s.db.Get(d[:])
@@ -148,22 +146,19 @@ func (s *store) raw(d diskName) ([]byte, [sha256.Size]byte, error) {
 		}
 		defer closer.Close()
 		_, a.value, err = s.openRecord(d[:], sealed)
-		a.sum = sha256.Sum256(sealed)
+		a.v = stampOf(sealed)
 		return a, err
 	})
-	return a.value, a.sum, err
+	return a.value, a.v, err
 }
 
 // page returns a page. The caller holds mu.
 func (s *store) page(n int) (*page, error) {
-	if s.db == nil {
-		return nil, errShut
-	}
 	if s.pages[n] != nil {
 		return s.pages[n], nil
 	}
 	p := &page{}
-	if want := s.index.pages[n]; want != [sha256.Size]byte{} {
+	if want := s.index.pages[n]; want != (stamp{}) {
 		var err error
 		if p.entries, err = s.load(s.diskName(pageName(n)), want); err != nil {
 			return nil, fmt.Errorf("page %d: %w", n, err)
@@ -176,52 +171,52 @@ func (s *store) page(n int) (*page, error) {
 	return p, nil
 }
 
-func (s *store) readIndex() (x index, sum [sha256.Size]byte, err error) {
-	data, sum, err := s.raw(s.diskName(indexName))
+func (s *store) readIndex() (x index, v stamp, err error) {
+	data, v, err := s.raw(s.diskName(indexName))
 	if err != nil {
-		return x, sum, fmt.Errorf("index: %w", err)
+		return x, v, fmt.Errorf("index: %w", err)
 	}
 	if len(data) != indexSize {
-		return x, sum, fmt.Errorf("index of %d bytes", len(data))
+		return x, v, fmt.Errorf("index of %d bytes", len(data))
 	}
 	x.generation = binary.BigEndian.Uint64(data)
 	for n := range x.pages {
-		copy(x.pages[n][:], data[8+n*sha256.Size:])
+		copy(x.pages[n][:], data[8+n*len(stamp{}):])
 	}
-	return x, sum, nil
+	return x, v, nil
 }
 
-// writeIndex adds changed pages and the index of the next generation to a batch, and returns that index with its hash.
-func (s *store) writeIndex(batch *pebble.Batch, changed map[int]*page) (index, [sha256.Size]byte, error) {
+// writeIndex adds changed pages and the index of the next generation to a batch, and returns that index with its version.
+func (s *store) writeIndex(batch *pebble.Batch, changed map[int]*page) (index, stamp, error) {
 	x := s.index
 	x.generation++
 	for n, p := range changed {
 		d := s.diskName(pageName(n))
 		if p.len() == 0 {
-			x.pages[n] = [sha256.Size]byte{}
+			x.pages[n] = stamp{}
 			if err := batch.Delete(d[:], nil); err != nil {
 				return x, x.pages[n], err
 			}
 			continue
 		}
 		sealed := s.sealRecord(d, pageName(n), p.entries)
-		x.pages[n] = sha256.Sum256(sealed)
+		x.pages[n] = stampOf(sealed)
 		if err := batch.Set(d[:], sealed, nil); err != nil {
 			return x, x.pages[n], err
 		}
 	}
 	data := binary.BigEndian.AppendUint64(make([]byte, 0, indexSize), x.generation)
-	for _, sum := range x.pages {
-		data = append(data, sum[:]...)
+	for _, v := range x.pages {
+		data = append(data, v[:]...)
 	}
 	d := s.diskName(indexName)
 	sealed := s.sealRecord(d, indexName, data)
-	return x, sha256.Sum256(sealed), batch.Set(d[:], sealed, nil)
+	return x, stampOf(sealed), batch.Set(d[:], sealed, nil)
 }
 
 // check reads the index, and compares it with the generation outside.
 func (s *store) check() error {
-	x, sum, err := s.readIndex()
+	x, v, err := s.readIndex()
 	if err != nil {
 		return err
 	}
@@ -235,7 +230,7 @@ func (s *store) check() error {
 		}
 		return fmt.Errorf("the newest changes are missing: generation %d of %d", x.generation, outside)
 	}
-	s.index, s.sum = x, sum
+	s.index, s.stamp = x, v
 	if err == nil && x.generation == outside {
 		return nil
 	}

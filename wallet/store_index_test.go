@@ -79,7 +79,7 @@ func TestRecordsBelongTogether(t *testing.T) {
 	}
 	byName[indexName] = w.store.diskName(indexName)
 	for n := range pageCount {
-		if d := w.store.diskName(pageName(n)); w.store.index.pages[n] != [32]byte{} {
+		if d := w.store.diskName(pageName(n)); w.store.index.pages[n] != (stamp{}) {
 			byName[pageName(n)] = d
 		}
 	}
@@ -292,12 +292,12 @@ func TestOlderFormat(t *testing.T) {
 // A page does what a map does.
 func TestPage(t *testing.T) {
 	rng := mathrand.New(mathrand.NewPCG(7, 8))
-	p, want := &page{}, map[diskName][32]byte{}
+	p, want := &page{}, map[diskName]stamp{}
 	for range 5000 {
 		var d diskName
 		binary.BigEndian.PutUint64(d[:], rng.Uint64N(200))
-		var sum [32]byte
-		sum[0], sum[31] = byte(rng.Uint32()), 1
+		var sum stamp
+		sum[0], sum[23] = byte(rng.Uint32()), 1
 		if rng.IntN(3) == 0 {
 			p.remove(d)
 			delete(want, d)
@@ -305,7 +305,7 @@ func TestPage(t *testing.T) {
 			p.set(d, sum)
 			want[d] = sum
 		}
-		if got, ok := p.find(d); got != want[d] || ok != (want[d] != [32]byte{}) {
+		if got, ok := p.find(d); got != want[d] || ok != (want[d] != (stamp{})) {
 			t.Fatalf("%x: %x", d, got)
 		}
 	}

@@ -57,12 +57,16 @@ func newLockFile(k kdf, id string, pin, keychain bool) *lockFile {
 	return l
 }
 
-// wrapping returns the cipher that wraps the data key, and what it binds: everything else in the file.
-func (l *lockFile) wrapping(secret string, half []byte) (cipher.AEAD, []byte, error) {
+// stretch is the slow part.
+func (l *lockFile) stretch(secret string) ([]byte, error) {
 	if err := l.KDF.bound(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	stretched := argon2.IDKey([]byte(secret), l.Salt, l.KDF.Time, l.KDF.Memory, l.KDF.Threads, 32)
+	return argon2.IDKey([]byte(secret), l.Salt, l.KDF.Time, l.KDF.Memory, l.KDF.Threads, 32), nil
+}
+
+// wrapping returns the cipher that wraps the data key, and what it binds: everything else in the file.
+func (l *lockFile) wrapping(stretched, half []byte) (cipher.AEAD, []byte, error) {
 	key, err := hkdf.Key(sha256.New, append(stretched, half...), l.Salt, "zegel wallet wrapping key 1", 32)
 	if err != nil {
 		return nil, nil, err
@@ -78,7 +82,11 @@ func (l *lockFile) wrapping(secret string, half []byte) (cipher.AEAD, []byte, er
 }
 
 func (l *lockFile) wrap(secret string, half, dataKey []byte) error {
-	aead, bound, err := l.wrapping(secret, half)
+	stretched, err := l.stretch(secret)
+	if err != nil {
+		return err
+	}
+	aead, bound, err := l.wrapping(stretched, half)
 	if err != nil {
 		return err
 	}
@@ -89,11 +97,11 @@ func (l *lockFile) wrap(secret string, half, dataKey []byte) error {
 // errWrongSecret: the data key does not open.
 var errWrongSecret = errors.New("wrong PIN or passphrase")
 
-func (l *lockFile) unwrap(secret string, half []byte) ([]byte, error) {
+func (l *lockFile) unwrap(stretched, half []byte) ([]byte, error) {
 	if len(l.Nonce) != chacha20poly1305.NonceSizeX {
 		return nil, fmt.Errorf("nonce of %d bytes", len(l.Nonce))
 	}
-	aead, bound, err := l.wrapping(secret, half)
+	aead, bound, err := l.wrapping(stretched, half)
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +186,7 @@ func (h *home) half() ([]byte, error) {
 	return half, nil
 }
 
-// attempts counts wrong secrets. It is written before a secret is tried, so that pulling the plug gives no free try.
+// attempts counts wrong secrets. It is on disk before the outcome of a try is known, so that pulling the plug gives no free try.
 type attempts struct {
 	Failed int   `json:"failed"`
 	Since  int64 `json:"since"` // unix seconds: when the current wait began
@@ -285,10 +293,17 @@ func (h *home) try(secret string) ([]byte, error) {
 	}
 	a.Failed++
 	a.Since = now.Unix()
-	if err := h.writeAttempts(a); err != nil {
+	// The disk takes its time while the secret is stretched. Whether it is right is looked at only when the try is counted.
+	counted := make(chan error, 1)
+	go func() { counted <- h.writeAttempts(a) }()
+	stretched, err := h.lock.stretch(secret)
+	if err := <-counted; err != nil {
 		return nil, err
 	}
-	dataKey, err := h.lock.unwrap(secret, half)
+	if err != nil {
+		return nil, &Error{StoreCorrupt, err}
+	}
+	dataKey, err := h.lock.unwrap(stretched, half)
 	if errors.Is(err, errWrongSecret) {
 		if a.Failed >= triesPerRound*(len(waits)+1) {
 			return nil, &Error{Locked, &LockedError{Wrong: true, Blocked: true}}

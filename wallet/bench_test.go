@@ -1,0 +1,214 @@
+//go:build unix
+
+package wallet
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/argon2"
+
+	"github.com/zegel-id/zegel/pkg/did"
+	"github.com/zegel-id/zegel/pkg/jose"
+	"github.com/zegel-id/zegel/pkg/openid4vci"
+	"github.com/zegel-id/zegel/pkg/openid4vp"
+	"github.com/zegel-id/zegel/pkg/sdjwt"
+)
+
+// benchCopies is how many copies of each card the benchmarks' wallets hold.
+const benchCopies = 10
+
+// bench makes a wallet with cards as a municipality issues them, on the real disk and with the real costs, closed.
+func bench(b *testing.B, cards int) Options {
+	b.Helper()
+	o := diskOptions(filepath.Join(b.TempDir(), "wallet"))
+	o.costs = defaultKDF
+	w, err := Create(b.Context(), o, Setup{Secret: testPIN, Dev: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	issuer, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		b.Fatal(err)
+	}
+	town := did.DID("did:zegel:proef:abcdefghijklmnopqrstuvwxyz")
+	chain := [][]byte{make([]byte, 600)} // as long as a leaf
+	for i := range cards {
+		subject := map[string]any{
+			"given_name": "Canarina", "family_name": canaryName, "birthdate": "2000-01-31",
+			"address":           map[string]any{"locality": "Voorbeeldstad"},
+			"age_equal_or_over": map[string]any{"12": true, "14": true, "16": true, "18": true, "21": true, "65": false},
+		}
+		r := &cardRecord{
+			ID: randomID(), Type: fmt.Sprint(personType, "/", i), Config: "person", Source: "https://issuer.example/voorbeeldstad",
+			Names:   []openid4vci.Display{{Name: fmt.Sprint("Persoonsgegevens ", i), Locale: "nl-NL"}, {Name: fmt.Sprint("Personal data ", i), Locale: "en"}},
+			Issuer:  issuerRecord{DID: town, Name: "Gemeente Voorbeeldstad", Registered: true},
+			Subject: subject, Claims: subject, Received: noon.Add(time.Duration(i) * time.Minute), Expires: noon.AddDate(0, 6, 0), Checked: noon, Status: "valid",
+			Colour: "#1b3a6b",
+		}
+		for _, path := range []sdjwt.Path{{"given_name"}, {"family_name"}, {"birthdate"}, {"address", "locality"}, {"age_equal_or_over", "18"}} {
+			r.ClaimNames = append(r.ClaimNames, claimName{path, []openid4vci.Display{{Name: "Naam van " + path.String(), Locale: "nl-NL"}, {Name: "Name of " + path.String(), Locale: "en"}}})
+		}
+		ages := map[string]any{}
+		for age, v := range subject["age_equal_or_over"].(map[string]any) {
+			ages[age] = sdjwt.Selective{Value: v}
+		}
+		var writes []write
+		for range benchCopies {
+			key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+			if err != nil {
+				b.Fatal(err)
+			}
+			s, err := sdjwt.Issue(issuer, jose.Header{Type: "dc+sd-jwt", X5C: chain}, map[string]any{
+				"iss": town, "vct": r.Type, "iat": noon.Unix(), "exp": r.Expires.Unix(), "cnf": map[string]any{"jwk": &jose.JWK{Key: &key.PublicKey}},
+				"status":     map[string]any{"status_list": map[string]any{"idx": 4711, "uri": "https://issuer.example/lists/1"}},
+				"given_name": sdjwt.Selective{Value: "Canarina"}, "family_name": sdjwt.Selective{Value: canaryName}, "birthdate": sdjwt.Selective{Value: "2000-01-31"},
+				"address": map[string]any{"locality": sdjwt.Selective{Value: "Voorbeeldstad"}}, "age_equal_or_over": ages,
+			}, 4)
+			if err != nil {
+				b.Fatal(err)
+			}
+			der, err := x509.MarshalPKCS8PrivateKey(key)
+			if err != nil {
+				b.Fatal(err)
+			}
+			c := copyState{ID: randomID()}
+			r.Copies = append(r.Copies, c)
+			writes = append(writes, put(copyName(r.ID, c.ID), copyRecord{Key: der, Credential: s.String()}))
+		}
+		w.mu.Lock()
+		err := w.commit(b.Context(), append(writes, put(cardPrefix+r.ID, r), w.entry(Entry{Kind: "received", Party: r.Issuer.Name, Outcome: "ok"}))...)
+		w.mu.Unlock()
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		b.Fatal(err)
+	}
+	return o
+}
+
+// BenchmarkUnlock compares opening a wallet with the bare key derivation, in turns: in processor time, and on the clock,
+// which has the waits for the disk in it (the try is counted durably before its outcome is known, and the count is reset
+// after it).
+func BenchmarkUnlock(b *testing.B) {
+	for _, cards := range []int{10, 100, 1000} {
+		b.Run(fmt.Sprint(cards, "-cards"), func(b *testing.B) {
+			o := bench(b, cards)
+			var ratios, clock []float64
+			for b.Loop() {
+				began, used := time.Now(), cpu(b)
+				argon2.IDKey([]byte(testPIN), make([]byte, 16), defaultKDF.Time, defaultKDF.Memory, defaultKDF.Threads, 32)
+				bare, bareUsed := time.Since(began), cpu(b)-used
+				began, used = time.Now(), cpu(b)
+				w, err := Open(b.Context(), o, testPIN)
+				if err != nil {
+					b.Fatal(err)
+				}
+				ratios = append(ratios, (cpu(b)-used)/bareUsed)
+				clock = append(clock, time.Since(began).Seconds()/bare.Seconds())
+				if err := w.Close(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(median(ratios), "ratio")
+			b.ReportMetric(median(clock), "clock-ratio")
+		})
+	}
+}
+
+// BenchmarkList takes the time from an unlocked wallet to the list of its cards.
+func BenchmarkList(b *testing.B) {
+	const cards = 1000
+	o := bench(b, cards)
+	var times []float64
+	for b.Loop() {
+		w, err := Open(b.Context(), o, testPIN)
+		if err != nil {
+			b.Fatal(err)
+		}
+		began := time.Now()
+		all, err := w.List(b.Context())
+		if err != nil || len(all) != cards {
+			b.Fatalf("%d cards, %v", len(all), err)
+		}
+		times = append(times, float64(time.Since(began).Microseconds())/1000)
+		if err := w.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(median(times), "ms")
+}
+
+// BenchmarkPresentation compares building a presentation with one bare signature, in processor time. Building is reading a
+// copy that was never read before out of the store, choosing what to disclose, and binding it to the exchange with the
+// copy's key. The durable write before anything is sent is another figure.
+func BenchmarkPresentation(b *testing.B) {
+	w, records := opened(b, 100)
+	bare, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		b.Fatal(err)
+	}
+	request := openid4vp.Request{ClientID: "x509_hash:Q1XKOTgHvNRgpLLTyiX7wEeGBE1cTAXDkyLFwM4Gfkg", Nonce: "AAAAAAAAAAAAAAAAAAAAAA"}
+	paths := []sdjwt.Path{{"age_equal_or_over", "18"}}
+	digest := sha256.Sum256([]byte("x"))
+	var ratios []float64
+	for b.Loop() {
+		start := cpu(b)
+		n := 0
+		for _, r := range records {
+			for _, c := range r.Copies {
+				if _, err := w.present(r, c.ID, paths, request); err != nil {
+					b.Fatal(err)
+				}
+				n++
+			}
+		}
+		middle := cpu(b)
+		for range n {
+			if _, err := ecdsa.SignASN1(rand.Reader, bare, digest[:]); err != nil {
+				b.Fatal(err)
+			}
+		}
+		ratios = append(ratios, (middle-start)/(cpu(b)-middle))
+	}
+	b.ReportMetric(median(ratios), "ratio")
+}
+
+func opened(b *testing.B, cards int) (*Wallet, []*cardRecord) {
+	b.Helper()
+	w, err := Open(b.Context(), bench(b, cards), testPIN)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { w.Close() })
+	records, err := w.records()
+	if err != nil {
+		b.Fatal(err)
+	}
+	return w, records
+}
+
+func median(list []float64) float64 {
+	slices.Sort(list)
+	return list[len(list)/2]
+}
+
+// cpu returns the seconds of processor time that this process has used, its garbage collection included.
+func cpu(b *testing.B) float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
+}
