@@ -26,6 +26,7 @@ type Card struct {
 	Registered bool           `json:"registered"`
 	Status     string         `json:"status"` // valid, expiring, expired, revoked, suspended, unknown, [ReissueStatus]
 	Copies     int            `json:"copies"` // unused copies left
+	Batch      int            `json:"batch"`  // copies there were when it came
 	Expires    time.Time      `json:"expires,omitzero"`
 	Checked    time.Time      `json:"checked,omitzero"` // when the status was last checked
 	Claims     map[string]any `json:"claims"`

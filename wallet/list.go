@@ -81,7 +81,7 @@ func (l *listed) card(lang string, now time.Time) Card {
 	}
 	c := Card{
 		ID: l.ID, Type: l.Type, Name: displayName(names, lang, l.Type), Issuer: l.Issuer, Registered: l.Registered,
-		Status: l.Status, Copies: l.Unused, Expires: moment(l.Expires), Checked: moment(l.Checked), Reusable: l.reusable(),
+		Status: l.Status, Copies: l.Unused, Batch: l.Of, Expires: moment(l.Expires), Checked: moment(l.Checked), Reusable: l.reusable(),
 		Renewable: l.Grant != "" && l.Status != "revoked", Colour: l.Colour,
 	}
 	switch {

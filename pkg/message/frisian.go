@@ -49,7 +49,7 @@ var frisian = map[string]string{
 	"wallet.cards.count.one":   "1 kaart, allinnich op dit apparaat",
 	"wallet.cards.count.other": "{n} kaarten, allinnich op dit apparaat",
 	"wallet.cards.add":         "Kaart taheakje",
-	"wallet.cards.search":      "Sykje",
+	"wallet.cards.search":      "Sykje in kaart",
 	"wallet.cards.notfound":    "Gjin kaart fûn",
 
 	"wallet.status.valid":      "Jildich",
@@ -66,10 +66,10 @@ var frisian = map[string]string{
 	"wallet.card.expires":   "Ferrint op {date}",
 	"wallet.card.expired":   "Ferrûn op {date}",
 	"wallet.card.values":    "Gegevens",
-	"wallet.card.issuer":    "Utjouwer",
 	"wallet.card.proven":    "Bewiisd yn it register",
 	"wallet.card.unproven":  "Stiet net yn it register",
-	"wallet.card.delete":    "Kaart fuortsmite",
+	"wallet.card.delete":    "Fuortsmite",
+	"wallet.card.why":       "Wêrom?",
 	"wallet.card.dead.head": "Dizze kaart wurket net mear",
 
 	"wallet.offer.title":         "Der is in kaart foar jo",

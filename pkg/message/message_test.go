@@ -22,7 +22,8 @@ var made = []string{"category.", "preset.", "office.error.title.", "office.error
 	"desk.reason.", "desk.offer.", "office.counter", "office.desk", "office.start", "office.registry",
 	"registry.error.", "registry.grade.", "registry.kind.", "registry.outcome.", "registry.use.", "registry.parameter.", "registry.action.", "registry.fact.",
 	"wallet.status.", "wallet.secret.", "wallet.activity.", "wallet.notice.", "wallet.place.", "wallet.lang.", "wallet.settings.appearance.",
-	"wallet.settings.lock.", "wallet.trouble.", "wallet.card.dead.", "wallet.erase.", "wallet.welcome."}
+	"wallet.settings.lock.", "wallet.trouble.", "wallet.card.dead.", "wallet.erase.", "wallet.welcome.",
+	"wallet.proof.", "wallet.ask."}
 
 // The wallet's screens name their texts without the word wallet, and a problem by what its head and text share.
 var (

@@ -3,6 +3,7 @@ package ui
 import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/widget"
 )
 
@@ -23,6 +24,9 @@ func (f *field) FocusGained() {
 	f.Entry.FocusGained()
 	f.ring.Show()
 	f.ring.Refresh()
+	if f.u.focused != nil {
+		f.u.focused(f)
+	}
 }
 
 // FocusLost implements [fyne.Focusable].
@@ -43,6 +47,7 @@ func (f *field) TypedKey(e *fyne.KeyEvent) {
 
 type fieldOptions struct {
 	name, hint string
+	drawing    string // before the text; "": none
 	secret     bool
 	lines      int // more than one: a larger box
 	value      string
@@ -62,8 +67,8 @@ func (u *UI) field(o fieldOptions) (box fyne.CanvasObject, get func() string) {
 	}
 	f.ExtendBaseWidget(f)
 	f.PlaceHolder = o.hint
-	text, typed := u.kept[o.name]
-	if !typed {
+	text, was := u.kept[o.name]
+	if !was {
 		text = o.value
 	}
 	f.Text = text
@@ -88,7 +93,11 @@ func (u *UI) field(o fieldOptions) (box fyne.CanvasObject, get func() string) {
 	if o.lines > 1 {
 		height = float32(o.lines)*24 + 32
 	}
-	inner := sized(0, height*u.scale, over(f.edge, pad(6, 8, 6, 8, f), f.ring))
+	typed := fyne.CanvasObject(pad(6, 8, 6, 8, f))
+	if o.drawing != "" {
+		typed = pad(6, 8, 6, 16, container.New(&row{gap: 2, wide: 1}, icon(o.drawing, 22, u.ink2), f))
+	}
+	inner := sized(0, height*u.scale, over(f.edge, typed, f.ring))
 	get = func() string { return f.Text }
 	if o.hideName {
 		return inner, get

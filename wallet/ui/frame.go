@@ -137,6 +137,14 @@ func (u *UI) railRow(drawing, name string, on bool, do func(), p vm.Place) fyne.
 
 // page is a screen of its own: a way back, a title, content that scrolls, and buttons that stay at the foot.
 func (u *UI) page(s vm.Screen, content fyne.CanvasObject, foot ...fyne.CanvasObject) fyne.CanvasObject {
+	if len(foot) > 0 {
+		foot = []fyne.CanvasObject{u.measured(col(12, foot...))}
+	}
+	return u.pageOf(s, u.measured(content), foot...)
+}
+
+// pageOf is page with content and buttons as wide as the window allows.
+func (u *UI) pageOf(s vm.Screen, content fyne.CanvasObject, foot ...fyne.CanvasObject) fyne.CanvasObject {
 	e := u.edge()
 	var head []fyne.CanvasObject
 	if u.app.CanGoBack() {
@@ -147,11 +155,13 @@ func (u *UI) page(s vm.Screen, content fyne.CanvasObject, foot ...fyne.CanvasObj
 	if _, card := s.(*vm.Card); !card {
 		head = append(head, pad(0, e, 8, e, u.write(title, u.ink, s.Title()))) // a card says its own name
 	}
-	body := u.scrolled("page", pad(8, e, 24, e, u.measured(content)))
+	body := u.scrolled("page", pad(8, e, 24, e, content))
 	if len(foot) == 0 {
 		return container.New(&top{}, col(0, head...), body)
 	}
-	return container.New(&top{}, col(0, head...), body, u.foot(foot...))
+	body.rule = block(u.hair, 0)
+	buttons := over(pad(16, e, 24, e, col(12, foot...)), container.New(&edge{}, body.rule))
+	return container.New(&top{}, col(0, head...), body, buttons)
 }
 
 // journey is a whole page for a step that is not a place: a cross that closes it, a small name of what this is, content
@@ -173,6 +183,15 @@ func (u *UI) foot(buttons ...fyne.CanvasObject) fyne.CanvasObject {
 	e := u.edge()
 	return col(0, u.hairline(), pad(16, e, 24, e, u.measured(col(12, buttons...))))
 }
+
+// edge is a line along the top.
+type edge struct{}
+
+// Layout implements [fyne.Layout].
+func (edge) Layout(o []fyne.CanvasObject, size fyne.Size) { o[0].Resize(fyne.NewSize(size.Width, 1)) }
+
+// MinSize implements [fyne.Layout].
+func (edge) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.Size{} }
 
 // measured keeps lines short enough to read in a wide window, and begins them where the heading begins.
 func (u *UI) measured(o fyne.CanvasObject) fyne.CanvasObject { return leftmost(640, o) }
@@ -206,6 +225,11 @@ func (u *UI) overCards(sheet fyne.CanvasObject) fyne.CanvasObject {
 		under = u.framed(u.place(c))
 		u.under = false
 	}
+	return u.sheetOver(under, sheet)
+}
+
+// sheetOver shows a sheet, or a panel in a wide window, over what cannot be used meanwhile.
+func (u *UI) sheetOver(under, sheet fyne.CanvasObject) fyne.CanvasObject {
 	layers := []fyne.CanvasObject{under, canvas.NewBlur(8), canvas.NewRectangle(u.scrim)}
 	if u.wide {
 		back := block(u.surface, radiusSheet)

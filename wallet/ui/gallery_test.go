@@ -14,11 +14,12 @@ import (
 // machine is a platform without anything in it.
 type machine struct {
 	dark   bool
+	camera bool
 	copied string
 }
 
 func (m *machine) Scan(done func(string))                        { done("") }
-func (m *machine) Camera() bool                                  { return false }
+func (m *machine) Camera() bool                                  { return m.camera }
 func (m *machine) Paste() string                                 { return "" }
 func (m *machine) Copy(s string)                                 { m.copied = s }
 func (m *machine) OpenFile(done func([]byte))                    { done(nil) }
@@ -87,7 +88,7 @@ func newGallery(t testing.TB) *gallery {
 
 // in makes the window as the form says.
 func (g *gallery) in(f form) {
-	g.platform.dark = f.dark
+	g.platform.dark, g.platform.camera = f.dark, f.w < wideFrom
 	g.app.SetPrefs(func(p *vm.Prefs) { p.Lang, p.TextScale = f.lang, f.scale })
 	g.win.Resize(fyne.NewSize(f.w, f.h))
 }

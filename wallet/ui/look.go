@@ -18,7 +18,8 @@ type look struct {
 	under    bool       // what is made lies under a sheet
 	typed    func(rune) // takes what is typed while a control has the focus
 	typedKey func(*fyne.KeyEvent)
-	start    func(*fyne.Animation) // begins a movement
+	focused  func(fyne.CanvasObject) // the keyboard has come to a control
+	start    func(*fyne.Animation)   // begins a movement
 }
 
 func (l *look) edge() float32 {

@@ -61,6 +61,8 @@ func (u *UI) scene(s vm.Screen) scene {
 		}
 	case *vm.Offer:
 		now.sheet, now.step = true, fmt.Sprint(s.Step)
+	case *vm.Card:
+		now.sheet, now.step = s.Deleting, fmt.Sprint(s.Deleting)
 	case *vm.Lock:
 		now.wrong = s.Problem
 	case *vm.Secret:

@@ -75,6 +75,8 @@ var statuses = map[string]status{
 	"revoked":   {"cross", func(p *palette) (a, b color.NRGBA) { return p.stop, p.stopSoft }},
 	"suspended": {"pause", func(p *palette) (a, b color.NRGBA) { return p.warn, p.warnSoft }},
 	"unknown":   {"question", func(p *palette) (a, b color.NRGBA) { return p.quiet, p.quietSoft }},
+	"used":      {"warn", func(p *palette) (a, b color.NRGBA) { return p.warn, p.warnSoft }},
+	"last":      {"warn", func(p *palette) (a, b color.NRGBA) { return p.warn, p.warnSoft }},
 	"reissue":   {"add", func(p *palette) (a, b color.NRGBA) { return p.warn, p.warnSoft }},
 	"warn":      {"warn", func(p *palette) (a, b color.NRGBA) { return p.warn, p.warnSoft }},
 	"new":       {"add", func(p *palette) (a, b color.NRGBA) { return p.accent, p.accentSoft }},
@@ -196,15 +198,19 @@ func (l *look) toggle(on bool) fyne.CanvasObject {
 	return sized(48, 28, over(track, pad(4, 48-20-left, 4, left, knob)))
 }
 
-// meter shows how many of some are left, in blocks.
+// meter shows how many of some are left, in cells: ten for more than twelve.
 func (l *look) meter(left, of int) fyne.CanvasObject {
-	var cells []fyne.CanvasObject
-	for i := range of {
-		cell := block(l.sunk, 3)
-		if i < left {
-			cell = block(l.accent, 3)
-		}
-		cells = append(cells, cell)
+	n := of
+	if of > 12 {
+		n, left = 10, (left*10+of-1)/of
 	}
-	return sized(0, 8, beside(3, -1, cells...))
+	var cells []fyne.CanvasObject
+	for i := range n {
+		c := l.hair
+		if i < left {
+			c = l.accent
+		}
+		cells = append(cells, sized(8, 16, block(c, 3)))
+	}
+	return beside(3, -2, cells...)
 }

@@ -15,6 +15,7 @@ type scroll struct {
 	flow  *tall
 	box   *container.Scroll
 	bar   *canvas.Rectangle
+	rule  *canvas.Rectangle // between the content and what stands under it, while there is more; nil: none
 	seen  func()
 	moved func(top, height float32)
 	gone  bool // the end was seen
@@ -87,12 +88,54 @@ func (s *scroll) track() {
 		s.bar.Resize(fyne.NewSize(4, h))
 	}
 	s.bar.Refresh()
+	if s.rule != nil && s.rule.Hidden != s.bar.Hidden {
+		s.rule.Hidden = s.bar.Hidden
+		s.rule.Refresh()
+	}
 	if !s.gone && room > 0 && s.box.Offset.Y+room >= whole-8 {
 		s.gone = true
 		if s.seen != nil {
 			s.seen()
 		}
 	}
+}
+
+// follow scrolls until the object is in sight, with the ring around it.
+func (s *scroll) follow(o fyne.CanvasObject) {
+	at, found := placeIn(s.inner, o, 0)
+	room, whole := s.Size().Height, s.inner.MinSize().Height
+	if !found || room <= 0 {
+		return
+	}
+	const ring = 8
+	to := s.box.Offset.Y
+	to = max(to, at+o.Size().Height+ring-room)
+	to = max(0, min(to, at-ring, whole-room))
+	if to != s.box.Offset.Y {
+		s.box.Offset.Y = to
+		s.box.Refresh()
+		s.box.OnScrolled(s.box.Offset)
+	}
+}
+
+// placeIn finds how far under the top of a tree an object lies.
+func placeIn(tree, o fyne.CanvasObject, top float32) (float32, bool) {
+	if tree == o {
+		return top, true
+	}
+	var inner []fyne.CanvasObject
+	switch tree := tree.(type) {
+	case *fyne.Container:
+		inner = tree.Objects
+	case *tap:
+		inner = []fyne.CanvasObject{tree.content}
+	}
+	for _, c := range inner {
+		if at, found := placeIn(c, o, top+c.Position().Y); found {
+			return at, true
+		}
+	}
+	return 0, false
 }
 
 // lazy is a list of rows of one height of which only those in sight are made.

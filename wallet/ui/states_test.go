@@ -2,7 +2,9 @@ package ui
 
 import (
 	"slices"
+	"time"
 
+	"github.com/zegel-id/zegel/pkg/message"
 	"github.com/zegel-id/zegel/wallet"
 	"github.com/zegel-id/zegel/wallet/vm"
 )
@@ -42,14 +44,42 @@ func (g *gallery) items() []vm.Item {
 		g.item("address", "Woonadres", city, "expiring", "expires", "date", "5 december 2026"),
 		g.item("personal", "Persoonsgegevens", city, "valid", "until", "date", "14 mei 2028"),
 		g.item("diploma", "Diploma Verpleegkunde", school, "valid", "forever"),
-		g.item("volunteer", "Vrijwilligerspas", "Stichting Voorbeeld", "unknown", "until", "date", "1 maart 2027"),
+		g.item("volunteer", "Vrijwilligerspas", "Stichting Voorbeeld", "unknown", "seen", "day", g.app.Text("wallet.yesterday.in")),
 		g.item("parking", "Parkeervergunning", city, "suspended", "until", "date", "1 maart 2027"),
 		g.item("library", "Bibliotheekpas", "Bibliotheek Voorbeeld", "expired", "expired", "date", "1 oktober 2026"),
 		g.item("pool", "Zwembadpas met een heel lange naam erop", long, "revoked", "revoked", "date", "3 november 2026"),
 	}
 }
 
-func (g *gallery) cards() *vm.Cards { return &vm.Cards{Items: g.items(), All: 7} }
+// cards are in the order in which the wallet shows them.
+func (g *gallery) cards() *vm.Cards {
+	all := g.items()
+	return &vm.Cards{Items: slices.Concat(all[:1], all[4:5], all[1:4], all[5:]), All: 7}
+}
+
+func (g *gallery) broken(kind string) *vm.Card {
+	c := g.detail(1, 0)
+	name, issuer, line, pairs := "Parkeervergunning", city, kind, []any{"date", "3 november 2026"}
+	switch kind {
+	case "expired":
+		name, issuer = "Zwembadpas met een heel lange naam erop", long
+	case "suspended", "used":
+		line, pairs = "until", []any{"date", "1 maart 2027"}
+	}
+	c.Item, c.Renewable = g.item("parking", name, issuer, kind, line, pairs...), kind == "expired" || kind == "used"
+	return c
+}
+
+func (g *gallery) proof() *vm.Proof {
+	fact := func(key, text string) vm.Value {
+		return vm.Value{Path: key, Label: g.app.Text("wallet.proof." + key), Text: text, Shown: true}
+	}
+	return &vm.Proof{Card: "Persoonsgegevens", Issuer: city, Registered: true, Facts: []vm.Value{
+		fact("since", "25 mei 2026"), fact("until", "25 mei 2029"), fact("by", g.app.Text("wallet.proof.members")),
+		fact("basis", "Voorbeeldwet, artikel 1"), fact("number", "did:zegel:voorbeeld:z6MkVoorbeeldVoorbeeldVoorbeeldVoorbeeld"),
+		fact("proven", g.app.Text("wallet.proof.height", "time", "25 november 2026, 9.12 uur", "n", 48213)),
+	}}
+}
 
 func (g *gallery) values(n int) []vm.Value {
 	all := []vm.Value{
@@ -65,8 +95,9 @@ func (g *gallery) values(n int) []vm.Value {
 }
 
 func (g *gallery) detail(n, copies int) *vm.Card {
-	return &vm.Card{Item: g.items()[n], Values: g.values(4), Registered: true, Copies: copies, Of: 10,
-		Checked: g.app.Text("wallet.card.checked", "time", g.app.Text("wallet.today.in")+", 9.12 uur")}
+	return &vm.Card{Item: g.items()[n], Values: g.values(4), Registered: true, Copies: copies, Of: 10, Shares: 3, Renewable: true,
+		Checked: g.app.Text("wallet.card.checked", "time", g.app.Text("wallet.today.in")+", "+message.Clock(g.app.Lang(), noon.Add(-90*time.Minute))),
+		Seen:    "3 november 2026", Until: "1 oktober 2026"}
 }
 
 func (g *gallery) share(step vm.ShareStep) *vm.Share {
@@ -109,21 +140,41 @@ var firstStates = []state{
 	{"cards-none", alone(func(g *gallery) vm.Screen { return &vm.Cards{} })},
 	{"cards", alone(func(g *gallery) vm.Screen { return g.cards() })},
 	{"cards-logo", alone(func(g *gallery) vm.Screen { return &vm.Cards{Items: g.logoed()[:5], All: 5} })},
+	{"cards-search", alone(func(g *gallery) vm.Screen {
+		c := g.cards()
+		c.Finding, c.Query, c.Items = true, "pas", []vm.Item{c.Items[4], c.Items[5], c.Items[6]}
+		return c
+	})},
+	{"cards-notfound", alone(func(g *gallery) vm.Screen { return &vm.Cards{All: 7, Finding: true, Query: "rijbewijs"} })},
 	{"card", onCards(func(g *gallery) vm.Screen { return g.detail(1, 7) })},
 	{"card-logo", onCards(func(g *gallery) vm.Screen { c := g.detail(0, 7); c.Item = g.logoed()[0]; return c })},
 	{"card-renew", onCards(func(g *gallery) vm.Screen {
 		c := g.detail(1, 1)
-		c.Renewable, c.Changes = true, []vm.Change{{Label: "Straat en huisnummer", Old: "Dorpsstraat 1", New: "Burgemeester van Voorbeeldstadlaan 1200-bis"}}
+		c.Changes = []vm.Change{{Label: "Straat en huisnummer", Old: "Dorpsstraat 1", New: "Burgemeester van Voorbeeldstadlaan 1200-bis"}}
 		return c
 	})},
 	{"card-full", onCards(func(g *gallery) vm.Screen {
 		c := g.detail(1, 1)
-		c.Values, c.Issuer, c.Registered, c.Renewable, c.Renewed = g.values(10), long, false, true, true
+		c.Values, c.Issuer, c.Registered, c.Renewable, c.Shares = g.values(10), long, false, false, 0
 		return c
 	})},
-	{"card-revoked", onCards(func(g *gallery) vm.Screen { return g.detail(6, 0) })},
+	{"card-renewed", onCards(func(g *gallery) vm.Screen { c := g.detail(1, 10); c.Renewed = true; return c })},
+	{"card-used", onCards(func(g *gallery) vm.Screen {
+		return g.broken("used")
+	})},
+	{"card-revoked", onCards(func(g *gallery) vm.Screen { return g.broken("revoked") })},
+	{"card-expired", onCards(func(g *gallery) vm.Screen { return g.broken("expired") })},
+	{"card-suspended", onCards(func(g *gallery) vm.Screen { return g.broken("suspended") })},
+	{"card-reissue", onCards(func(g *gallery) vm.Screen { return g.broken("reissue") })},
+	{"card-values", onCards(func(g *gallery) vm.Screen { return &vm.CardValues{Card: g.broken("revoked")} })},
+	{"card-proof", onCards(func(g *gallery) vm.Screen { return g.proof() })},
+	{"card-foreign", onCards(func(g *gallery) vm.Screen { return &vm.Proof{Card: "Zwembadpas", Issuer: long} })},
+	{"card-question", onCards(func(g *gallery) vm.Screen {
+		return &vm.Question{Issuer: city, Text: g.app.Text("wallet.ask.revoked", "issuer", city, "card", "Parkeervergunning", "day", "3 november 2026")}
+	})},
 	{"card-delete", onCards(func(g *gallery) vm.Screen { c := g.detail(1, 7); c.Deleting = true; return c })},
-	{"add", onCards(func(g *gallery) vm.Screen { return &vm.Add{Problem: g.problem("add.nolink")} })},
+	{"add", onCards(func(g *gallery) vm.Screen { return &vm.Add{} })},
+	{"add-problem", onCards(func(g *gallery) vm.Screen { return &vm.Add{Problem: g.problem("add.nolink")} })},
 	{"offer", onCards(func(g *gallery) vm.Screen {
 		return &vm.Offer{Step: vm.OfferAsk, Issuer: city, Registered: true, Types: []string{"Woonadres", "Persoonsgegevens"}}
 	})},

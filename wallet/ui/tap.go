@@ -97,6 +97,9 @@ func (t *tap) FocusGained() {
 	t.focused = true
 	t.ring.Show()
 	t.Refresh()
+	if t.look.focused != nil {
+		t.look.focused(t)
+	}
 }
 
 // FocusLost implements [fyne.Focusable].

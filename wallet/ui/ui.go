@@ -50,8 +50,10 @@ type UI struct {
 	kept   map[string]string  // texts being typed on it
 	offset map[string]float32 // how far parts of it are scrolled
 	size   fyne.Size
-	motion motion
-	before scene // what was shown before this picture
+
+	refocusing bool // the focus comes back after a screen was drawn anew
+	motion     motion
+	before     scene // what was shown before this picture
 }
 
 // New draws app in win. Call [UI.Render] whenever the app has changed, on the thread that draws.
@@ -64,7 +66,7 @@ func New(app *vm.App, win fyne.Window, p Platform) *UI {
 	win.SetContent(u.root)
 	win.Canvas().SetOnTypedKey(u.key)
 	win.Canvas().SetOnTypedRune(u.digit)
-	u.look.typed, u.look.typedKey = u.digit, u.key
+	u.look.typed, u.look.typedKey, u.look.focused = u.digit, u.key, u.follow
 	u.Render()
 	return u
 }
@@ -149,8 +151,12 @@ func (u *UI) Render() {
 	u.before = now
 }
 
-// first is the control that has the focus when a person has to decide: the one that shares nothing.
+// first is the control that has the focus when a person has to decide: the one that shares nothing. Where a person wants
+// to search it is the field for that.
 func (u *UI) first(s vm.Screen) string {
+	if s, ok := s.(*vm.Cards); ok && s.Finding {
+		return "field:" + u.text("cards.search")
+	}
 	if s, ok := s.(*vm.Share); ok && !fyne.CurrentDevice().IsMobile() {
 		switch s.Step {
 		case vm.ShareAsk, vm.ShareUnknown, vm.ShareExtra, vm.ShareReuse:
@@ -197,8 +203,23 @@ func (u *UI) refocus(name string) {
 		if d, ok := o.(fyne.Disableable); ok && d.Disabled() {
 			return true // another of this name can lie under a sheet
 		}
+		u.refocusing = true
 		c.Focus(o.(fyne.Focusable))
+		u.refocusing = false
 		return false
+	})
+}
+
+// follow scrolls to the control that the keyboard has come to.
+func (u *UI) follow(o fyne.CanvasObject) {
+	if u.refocusing {
+		return // it stays where the person scrolled
+	}
+	walk(u.root, func(in fyne.CanvasObject) bool {
+		if s, ok := in.(*scroll); ok {
+			s.follow(o)
+		}
+		return true
 	})
 }
 
@@ -229,6 +250,10 @@ func (u *UI) content(s vm.Screen) fyne.CanvasObject {
 		return u.overCards(u.share(s))
 	case *vm.Offer:
 		return u.overCards(u.offer(s))
+	case *vm.Card:
+		if s.Deleting {
+			return u.deleting(s)
+		}
 	}
 	if u.app.Place() != "" {
 		return u.framed(u.place(s))
@@ -267,6 +292,12 @@ func (u *UI) alone(s vm.Screen) fyne.CanvasObject {
 		return u.lock(s)
 	case *vm.Card:
 		return u.detail(s)
+	case *vm.CardValues:
+		return u.cardValues(s)
+	case *vm.Proof:
+		return u.proof(s)
+	case *vm.Question:
+		return u.question(s)
 	case *vm.Add:
 		return u.add(s)
 	case *vm.Event:

@@ -108,7 +108,7 @@ func TestKeyboardReachesAll(t *testing.T) {
 				}
 			})
 			c := g.win.Canvas()
-			for range len(want) {
+			for range 2*len(want) + 8 { // a list makes more controls while it scrolls
 				c.FocusNext()
 				on := c.Focused()
 				if on == nil {

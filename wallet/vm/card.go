@@ -22,10 +22,13 @@ type Card struct {
 	Values     []Value
 	Registered bool // the registry knows the issuer
 	Copies     int  // left
-	Of         int  // how many a batch has, for a meter
+	Of         int  // how many there were when they came
 	Reusable   bool // a single copy that is shown again and again
+	Shares     int  // times that something of it was shared
 	Checked    string
-	Deleting   bool // the person is asked whether to delete it
+	Seen       string // the day of that: "3 november 2026"
+	Until      string // its last day; "" if it has none
+	Deleting   bool   // the person is asked whether to delete it
 	Busy       bool
 	Renewable  bool     // new copies can be had without a visit
 	Renewed    bool     // they have just come
@@ -36,11 +39,8 @@ type Card struct {
 	renewal *wallet.Renewal
 }
 
-// batch is how many copies an issuer of ours hands out at a time.
-const batch = 10
-
 func (a *App) newCard(id string) *Card {
-	s := &Card{app: a, Of: batch}
+	s := &Card{app: a}
 	s.load(id)
 	return s
 }
@@ -65,14 +65,27 @@ func (s *Card) fill(c wallet.Card) {
 		shown[v.Path] = v.Shown
 	}
 	s.Item, s.Registered, s.Copies, s.Reusable = a.item(c), c.Registered, c.Copies, c.Reusable
-	s.Of, s.Renewable = max(batch, c.Copies), c.Renewable
+	s.Of, s.Renewable = c.Batch, c.Renewable
 	s.Values = a.values("", c.Claims, c.Labels)
 	for i := range s.Values {
 		s.Values[i].Shown = shown[s.Values[i].Path]
 	}
-	s.Checked = ""
+	s.Checked, s.Seen, s.Until = "", "", ""
 	if !c.Checked.IsZero() {
-		s.Checked = a.Text("wallet.card.checked", "time", a.moment(c.Checked))
+		s.Checked, s.Seen = a.Text("wallet.card.checked", "time", a.moment(c.Checked)), a.date(c.Checked)
+	}
+	if !c.Expires.IsZero() {
+		s.Until = a.date(c.Expires)
+	}
+	s.Shares = 0
+	entries, err := a.wallet.History(context.Background())
+	if err != nil {
+		s.Problem = a.trouble(err)
+	}
+	for _, e := range entries {
+		if e.Kind == "shared" && slices.Contains(e.Cards, c.ID) {
+			s.Shares++
+		}
 	}
 }
 
@@ -137,6 +150,34 @@ func (s *Card) Show(path string) {
 	s.app.changed()
 }
 
+// AllShown says whether every value is in sight.
+func (s *Card) AllShown() bool {
+	return !slices.ContainsFunc(s.Values, func(v Value) bool { return !v.Shown })
+}
+
+// ShowAll shows every value; if all are in sight it hides them.
+func (s *Card) ShowAll() {
+	show := !s.AllShown()
+	for i := range s.Values {
+		s.Values[i].Shown = show
+	}
+	s.app.changed()
+}
+
+// View shows the values of a card that does not work any more, and who knows them.
+func (s *Card) View() { s.app.open(&CardValues{s}) }
+
+// CardValues is what stands on a card that does not work any more.
+type CardValues struct{ *Card }
+
+func (s *CardValues) unask() bool { return false }
+
+// Activity shows what happened with this card.
+func (s *Card) Activity() { s.app.open(s.app.activityOf(s.ID, s.Name)) }
+
+// Collect goes on to where a new code comes in.
+func (s *Card) Collect() { s.app.open(&Add{app: s.app}) }
+
 // Update looks up whether the card still counts.
 func (s *Card) Update() {
 	a := s.app
@@ -158,6 +199,18 @@ func (s *Card) AskDelete() { s.Deleting = true; s.app.changed() }
 
 // Keep does not delete it.
 func (s *Card) Keep() { s.Deleting = false; s.app.changed() }
+
+func (s *Card) unask() bool {
+	switch {
+	case s.Deleting:
+		s.Keep()
+	case len(s.Changes) > 0:
+		s.KeepOld()
+	default:
+		return false
+	}
+	return true
+}
 
 // Delete removes the card and its keys.
 func (s *Card) Delete() {

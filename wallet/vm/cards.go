@@ -24,6 +24,7 @@ type Item struct {
 // Cards is the list of cards, those that need attention first.
 type Cards struct {
 	Items   []Item
+	Finding bool   // the field to search in is open
 	Query   string // of the search
 	All     int    // cards there are, found or not
 	Problem *Problem
@@ -58,6 +59,13 @@ func (s *Cards) refresh() {
 	s.filter()
 }
 
+// Find opens the field to search in, and closes it again. Closed it searches for nothing.
+func (s *Cards) Find() {
+	s.Finding, s.Query = !s.Finding, ""
+	s.filter()
+	s.app.changed()
+}
+
 // Search shows the cards whose name or issuer holds the text.
 func (s *Cards) Search(text string) {
 	s.Query = text
@@ -79,9 +87,9 @@ func (s *Cards) filter() {
 // urgency orders cards: what needs attention first, what is dead last.
 func urgency(kind string) int {
 	switch kind {
-	case "expiring", wallet.ReissueStatus:
+	case "expiring", usedUp, wallet.ReissueStatus:
 		return 0
-	case "suspended", "unknown":
+	case "suspended":
 		return 1
 	case "expired":
 		return 3
@@ -91,9 +99,15 @@ func urgency(kind string) int {
 	return 2
 }
 
+// usedUp is the kind of a card that is valid and of which no copy is left.
+const usedUp = "used"
+
 func (a *App) item(c wallet.Card) Item {
 	i := Item{ID: c.ID, Name: c.Name, Issuer: c.Issuer, Type: c.Type, Kind: c.Status, Colour: c.Colour, Logo: c.Logo}
 	i.Word, i.Line = a.statusWords(c)
+	if (c.Status == "valid" || c.Status == "expiring") && c.Copies == 0 && !c.Reusable {
+		i.Kind, i.Word = usedUp, a.Text("wallet.status.used")
+	}
 	i.Dead = c.Status == "revoked" || c.Status == "expired"
 	return i
 }
@@ -124,6 +138,8 @@ func (a *App) statusWords(c wallet.Card) (word, line string) {
 		return word, a.Text("wallet.card.revoked", "date", a.date(c.Checked))
 	case c.Status == wallet.ReissueStatus:
 		return word, a.Text("wallet.card.reissue")
+	case c.Status == "unknown" && !c.Checked.IsZero():
+		return word, a.Text("wallet.card.seen", "day", a.near(c.Checked))
 	case c.Expires.IsZero():
 		return word, a.Text("wallet.card.forever")
 	}

@@ -25,6 +25,12 @@ func (a *App) adopt(s Screen) {
 		s.app = a
 	case *Card:
 		s.app = a
+	case *CardValues:
+		s.app = a
+	case *Proof:
+		s.app = a
+	case *Question:
+		s.app = a
 	case *Add:
 		s.app = a
 	case *Offer:

@@ -161,9 +161,13 @@ func (a *App) CanGoBack() bool { return len(a.back) > 0 }
 // Depth counts the screens under this one.
 func (a *App) Depth() int { return len(a.back) }
 
-// Back returns to the screen under this one. Work that is under way for this one is forgotten.
+// Back returns to the screen under this one. Work that is under way for this one is forgotten. A screen that asks
+// something first takes back its question.
 func (a *App) Back() {
 	if len(a.back) == 0 {
+		return
+	}
+	if s, ok := a.screen.(interface{ unask() bool }); ok && s.unask() {
 		return
 	}
 	a.job++

@@ -1,0 +1,94 @@
+package ui
+
+import (
+	"fmt"
+	"testing"
+
+	"fyne.io/fyne/v2"
+
+	"github.com/zegel-id/zegel/wallet/vm"
+)
+
+// many is a list of n cards.
+func (g *gallery) many(n int) *vm.Cards {
+	s := &vm.Cards{All: n}
+	for i := range n {
+		item := g.items()[i%7]
+		item.ID = fmt.Sprint(i)
+		item.Name = fmt.Sprintf("%s %d", item.Name, i)
+		s.Items = append(s.Items, item)
+	}
+	return s
+}
+
+// list is what scrolls on the screen.
+func (g *gallery) list() *scroll {
+	g.Helper()
+	var list *scroll
+	walk(g.ui.root, func(o fyne.CanvasObject) bool {
+		if s, ok := o.(*scroll); ok {
+			list = s
+		}
+		return list == nil
+	})
+	if list == nil {
+		g.Fatal("nothing scrolls")
+	}
+	return list
+}
+
+// Tab and Shift+Tab scroll to what they reach, also to cards that were not made yet.
+func TestScrollFollowsFocus(t *testing.T) {
+	g := newGallery(t)
+	inSight := func(what string) {
+		t.Helper()
+		on, list := g.win.Canvas().Focused(), g.list()
+		o := on.(fyne.CanvasObject)
+		at, found := placeIn(list.inner, o, 0)
+		if !found {
+			return // it does not scroll
+		}
+		if top := at - list.box.Offset.Y; top < 0 || top+o.Size().Height > list.Size().Height {
+			t.Errorf("%s: %q is at %v of %v", what, on.(named).Name(), top, list.Size().Height)
+		}
+	}
+	for _, f := range []form{forms[0], forms[3], forms[4]} {
+		g.in(f)
+		g.app.Stage(nil, g.many(200))
+		g.ui.shown = ""
+		g.ui.Render()
+		far := float32(0)
+		for n := range 80 {
+			g.win.Canvas().FocusNext()
+			inSight(fmt.Sprintf("%s: Tab %d", f.name, n))
+			far = max(far, g.list().box.Offset.Y)
+		}
+		if far < 1000 {
+			t.Errorf("%s: the list is at %v after 80 times Tab", f.name, far)
+		}
+		for n := range 40 {
+			g.win.Canvas().FocusPrevious()
+			inSight(fmt.Sprintf("%s: Shift+Tab %d", f.name, n))
+		}
+		if g.list().box.Offset.Y >= far {
+			t.Errorf("%s: Shift+Tab does not scroll back", f.name)
+		}
+		// A screen that is drawn anew stays where it is.
+		list := g.list()
+		list.box.Offset.Y = 0
+		list.box.Refresh()
+		list.box.OnScrolled(list.box.Offset)
+		g.ui.Render()
+		if y := g.list().box.Offset.Y; y != 0 {
+			t.Errorf("%s: drawn anew it is at %v", f.name, y)
+		}
+	}
+	for _, name := range []string{"card-full", "consent-long", "settings"} {
+		g.in(forms[3])
+		g.show(stateOf(name))
+		for n := range 20 {
+			g.win.Canvas().FocusNext()
+			inSight(fmt.Sprintf("%s: Tab %d", name, n))
+		}
+	}
+}

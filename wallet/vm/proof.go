@@ -1,0 +1,64 @@
+package vm
+
+import "context"
+
+// Proof is who handed a card out, and what the register says about that.
+type Proof struct {
+	Card, Issuer string
+	Registered   bool
+	Facts        []Value // in the order in which people ask
+	Problem      *Problem
+
+	app *App
+}
+
+// Proof shows what the register says about the issuer.
+func (s *Card) Proof() {
+	a := s.app
+	p := &Proof{app: a, Card: s.Name, Issuer: s.Issuer, Registered: s.Registered}
+	proof, err := a.wallet.Proof(context.Background(), s.ID)
+	if err != nil {
+		p.Problem = a.trouble(err)
+		a.open(p)
+		return
+	}
+	add := func(key, text string) {
+		if text != "" {
+			p.Facts = append(p.Facts, Value{Path: key, Label: a.Text("wallet.proof." + key), Text: text, Shown: true})
+		}
+	}
+	if !proof.From.IsZero() {
+		add("since", a.date(proof.From))
+		add("until", a.date(proof.Until))
+		by := a.Text("wallet.proof.members")
+		if proof.GrantedBy != "" {
+			by = string(proof.GrantedBy)
+		}
+		add("by", by)
+	}
+	add("basis", proof.LegalBasis)
+	add("number", string(proof.DID))
+	if !proof.Proven.IsZero() {
+		add("proven", a.Text("wallet.proof.height", "time", a.moment(proof.Proven), "n", proof.Height))
+	}
+	a.open(p)
+}
+
+// Title implements [Screen].
+func (s *Proof) Title() string { return s.Issuer }
+
+// Question is a text with which the person asks the issuer why a card does not work.
+type Question struct {
+	Issuer, Text string
+
+	app *App
+}
+
+// Ask makes the text.
+func (s *Card) Ask() {
+	a := s.app
+	a.open(&Question{app: a, Issuer: s.Issuer, Text: a.Text("wallet.ask."+s.Kind, "issuer", s.Issuer, "card", s.Name, "day", s.Seen)})
+}
+
+// Title implements [Screen].
+func (s *Question) Title() string { return s.app.Text("wallet.card.disagree") }
