@@ -193,16 +193,13 @@ func (h *history) Layout(_ []fyne.CanvasObject, size fyne.Size) {
 		begin := y + h.head
 		end := begin + g.count()*h.row
 		if end >= from && y <= to {
-			put(h.begin(g.name), 0, y, size.Width, h.head-10)
+			if begin >= from {
+				put(h.begin(g.name), 0, y, size.Width, h.head-10)
+			}
 			// Of a long group the paper is as high as what is in sight: its ends are what one sees of it.
-			first, last := begin, end
-			if begin < from {
-				first = from
+			if first, last := max(begin, from), min(end, to); last > first {
+				put(h.paper(), 0, first, size.Width, last-first)
 			}
-			if end > to {
-				last = to
-			}
-			put(h.paper(), 0, first, size.Width, last-first)
 			for i := g.from; i < g.end; i++ {
 				at := begin + float32(i-g.from)*h.row
 				if at+h.row < from || at > to {

@@ -39,10 +39,11 @@ const DefaultPort = 8420
 // Options of a town.
 type Options struct {
 	Dir          string
-	Port         int      // 0: the port that the directory remembers, else [DefaultPort]; -1: a free one
-	Validators   int      // of the registry, 1 to 4; 0: as many as the directory was founded with, else 1
-	Program      string   // runs the other nodes: zegel; empty: this program
-	TrustAnchors []string // PEM files with anchors of foreign parties
+	Port         int           // 0: the port that the directory remembers, else [DefaultPort]; -1: a free one
+	Validators   int           // of the registry, 1 to 4; 0: as many as the directory was founded with, else 1
+	Program      string        // runs the other nodes: zegel; empty: this program
+	TrustAnchors []string      // PEM files with anchors of foreign parties
+	Duty         verifier.Duty // of the counter; zero: no law says that outcomes must be kept
 	Logger       *slog.Logger
 	Now          func() time.Time // default time.Now
 }
@@ -230,7 +231,9 @@ func (t *Town) openServices(ctx context.Context, origin string) error {
 	if err != nil {
 		return fmt.Errorf("issuer: %w", err)
 	}
-	t.verifier, err = verifier.Open(ctx, t.papers.verifierConfig(t.opts.TrustAnchors), verifier.Deps{
+	counter := t.papers.verifierConfig(t.opts.TrustAnchors)
+	counter.Tenants[0].Duty = t.opts.Duty
+	t.verifier, err = verifier.Open(ctx, counter, verifier.Deps{
 		Ledger: t.follower, Now: t.opts.Now, Logger: t.opts.Logger,
 	})
 	if err != nil {
