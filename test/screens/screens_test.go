@@ -259,7 +259,7 @@ func (k *kit) receive() {
 	k.t.Helper()
 	offer := k.api(http.MethodPost, k.town.Ready.Issuer+"/api/offers", `{"configuration_ids":["personal-data"],"subject":"`+k.town.Ready.Subject+`","tx_code":true}`)
 	k.paste = "Uw kaart staat klaar: " + offer["offer_uri"].(string)
-	k.press("Scannen", "Link plakken")
+	k.press("Scannen", "Plak een link")
 	k.shows("Er is een kaart voor u", "Gemeente Voorbeeldstad", "Staat in het register", "Persoonsgegevens")
 	k.picture("04-offer")
 	k.press("Ophalen")
@@ -303,7 +303,7 @@ func TestJourney(t *testing.T) {
 	k.receive()
 
 	k.press("Persoonsgegevens, Geldig")
-	k.shows("Nog 10 keer te gebruiken", "Bewezen in het register", "••••••")
+	k.shows("Nog 10 van 10 kopieën", "Bewezen in het register")
 	k.hides("Noor", "1990")
 	k.press("Woonplaats")
 	k.shows("Woonplaats Voorbeeldstad")

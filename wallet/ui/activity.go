@@ -55,7 +55,7 @@ func (u *UI) activity(s *vm.Activity) fyne.CanvasObject {
 		parts = append(parts, list)
 	}
 	if s.All > 0 && s.Card == "" && s.Query == "" {
-		known := u.rows(u.row(entry{drawing: "building", name: u.text("learned.title"), opens: true}, s.Learned))
+		known := u.rows(u.row(entry{drawing: "building", tint: u.accent, bold: true, name: u.text("learned.title"), opens: true}, s.Learned))
 		if s.Filter == "shared" {
 			parts = append([]fyne.CanvasObject{known}, parts...)
 		} else {
