@@ -31,90 +31,6 @@ const (
 // has to be issued again before it can be shown. [Wallet.Renew] does so where the issuer gave the right to.
 const ReissueStatus = "reissue"
 
-const recoveryName = "recovery"
-
-// recoveryRecord is how backups of this wallet are opened: a key of their own, that a passphrase or guardians give back.
-type recoveryRecord struct {
-	Identity  string    `json:"identity"`            // age X25519 secret key
-	Wrapped   []byte    `json:"wrapped,omitempty"`   // the same, under the passphrase
-	Guardians []string  `json:"guardians,omitempty"` // names, for the owner alone
-	Needed    int       `json:"needed,omitempty"`
-	Made      time.Time `json:"made"`
-	Backed    time.Time `json:"backed,omitzero"` // newest backup
-}
-
-// Recovery says how backups of a wallet are opened. The zero value: nothing is set up.
-type Recovery struct {
-	Passphrase bool
-	Guardians  []string // names of the people who have a part of the key
-	Needed     int      // how many of them are needed
-	Made       time.Time
-	LastBackup time.Time // zero: never
-}
-
-// RecoverySetup chooses how backups are opened: with a passphrase, with guardians, or with either.
-type RecoverySetup struct {
-	Passphrase string   // at least [MinPassphraseBits]; empty: none
-	Guardians  []string // names; empty: none
-	Needed     int      // of the guardians
-}
-
-// RecoveryPlan is a new key for backups. It counts once its parts are with the guardians and Accept was called.
-type RecoveryPlan struct {
-	Shares []string // the guardians' parts, in the order of their names
-
-	w      *Wallet
-	record recoveryRecord
-}
-
-// PlanRecovery makes a new key for backups. Nothing is changed yet. Errors: [*WeakError], and of the numbers.
-func (w *Wallet) PlanRecovery(s RecoverySetup) (*RecoveryPlan, error) {
-	if s.Passphrase == "" && len(s.Guardians) == 0 {
-		return nil, errors.New("choose a passphrase, guardians, or both")
-	}
-	identity, err := age.GenerateX25519Identity()
-	if err != nil {
-		return nil, err
-	}
-	p := &RecoveryPlan{w: w, record: recoveryRecord{Identity: identity.String(), Made: w.opts.Now().UTC()}}
-	if s.Passphrase != "" {
-		if err := checkSecret(s.Passphrase, false, false); err != nil {
-			return nil, err
-		}
-		if p.record.Wrapped, err = w.wrapIdentity(p.record.Identity, s.Passphrase); err != nil {
-			return nil, err
-		}
-	}
-	if len(s.Guardians) > 0 {
-		if p.Shares, err = splitSecret([]byte(p.record.Identity), s.Needed, len(s.Guardians)); err != nil {
-			return nil, err
-		}
-		for _, name := range s.Guardians {
-			p.record.Guardians = append(p.record.Guardians, safe(name, 60))
-		}
-		p.record.Needed = s.Needed
-	}
-	return p, nil
-}
-
-// Accept makes the key the one of all backups from now on. Backups made before open as before.
-func (p *RecoveryPlan) Accept(ctx context.Context) error {
-	p.w.mu.Lock()
-	defer p.w.mu.Unlock()
-	return p.w.commit(ctx, put(recoveryName, p.record))
-}
-
-func (w *Wallet) wrapIdentity(identity, passphrase string) ([]byte, error) {
-	recipient, err := age.NewScryptRecipient(passphrase)
-	if err != nil {
-		return nil, err
-	}
-	if w.opts.costs != (kdf{}) {
-		recipient.SetWorkFactor(testWorkFactor)
-	}
-	return seal([]byte(identity), recipient)
-}
-
 // testWorkFactor goes with the cheaper costs of tests.
 const testWorkFactor = 10
 
@@ -144,40 +60,6 @@ func unseal(sealed []byte, with age.Identity) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(d, maxBackup))
 }
 
-func (w *Wallet) recovery() (*recoveryRecord, error) {
-	data, err := w.store.get(recoveryName)
-	if err != nil || data == nil {
-		return nil, err
-	}
-	r := new(recoveryRecord)
-	return r, read(data, r)
-}
-
-// Recovery returns how backups are opened; nil if nothing is set up.
-func (w *Wallet) Recovery(ctx context.Context) (*Recovery, error) {
-	r, err := w.recovery()
-	if err != nil || r == nil {
-		return nil, err
-	}
-	return &Recovery{Passphrase: len(r.Wrapped) > 0, Guardians: r.Guardians, Needed: r.Needed, Made: r.Made, LastBackup: r.Backed}, nil
-}
-
-// Rehearse is [Rehearse] for the shares of this wallet: enough good ones must make the key of its newest backups.
-func (w *Wallet) Rehearse(ctx context.Context, shares []string) (*Rehearsal, error) {
-	r, err := w.recovery()
-	if err != nil {
-		return nil, err
-	}
-	out, _, err := combine(shares)
-	if err != nil {
-		return nil, err
-	}
-	if first, _ := parseShare(shares[0]); r == nil || first.set != secretSet([]byte(r.Identity)) {
-		return nil, &Error{BackupInvalid, errors.New("these parts belong to another key than the one of this wallet's newest backups")}
-	}
-	return out, nil
-}
-
 // backupHead is the first line of a backup file. The content repeats its hash.
 type backupHead struct {
 	Zegel   string `json:"zegel"` // "backup"
@@ -198,8 +80,8 @@ type backupContent struct {
 var ErrNoRecovery = errors.New("choose first who can open a backup: a passphrase, guardians, or both")
 
 // Backup returns a backup file: cards, history, settings and the right to have cards issued again, without the private keys
-// of cards. It opens with what the
-// last accepted [RecoveryPlan] chose. The file has been opened again and compared before it is returned.
+// of cards. It opens with what the last accepted [RecoveryPlan] chose. The file has been opened again and compared before it
+// is returned; call [Wallet.BackupSaved] once it is where its owner keeps it.
 func (w *Wallet) Backup(ctx context.Context) ([]byte, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -214,7 +96,7 @@ func (w *Wallet) Backup(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, &Error{StoreCorrupt, errors.New("the recovery key does not parse")}
 	}
-	r.Backed = w.opts.Now().UTC()
+	r.Backed, r.Checked = w.opts.Now().UTC(), time.Time{}
 	content := backupContent{Made: r.Backed, Records: map[string]json.RawMessage{}}
 	all, err := w.store.all("")
 	if err != nil {
@@ -253,7 +135,7 @@ func (w *Wallet) Backup(ctx context.Context) ([]byte, error) {
 	if err != nil || len(again.content.Records) != len(content.Records) {
 		return nil, fmt.Errorf("the backup does not open again: %v", err)
 	}
-	return file, w.commit(ctx, put(recoveryName, r))
+	return file, nil
 }
 
 // cards decodes the cards among the records; what does not decode is left out.
@@ -278,6 +160,16 @@ type Backup struct {
 	content backupContent
 }
 
+// BackupHasPassphrase looks at a backup file without opening it: can a passphrase open it, or its guardians alone? Error:
+// [BackupInvalid].
+func BackupHasPassphrase(file []byte) (bool, error) {
+	head, _, err := backupParts(file)
+	if err != nil {
+		return false, err
+	}
+	return len(head.Key) > 0, nil
+}
+
 // OpenBackup opens a backup file with its passphrase. Error: [BackupInvalid].
 func OpenBackup(file []byte, passphrase string) (*Backup, error) {
 	head, _, err := backupParts(file)
@@ -287,16 +179,11 @@ func OpenBackup(file []byte, passphrase string) (*Backup, error) {
 	if len(head.Key) == 0 {
 		return nil, &Error{BackupInvalid, errors.New("this backup has no passphrase; its guardians can open it")}
 	}
-	with, err := age.NewScryptIdentity(passphrase)
+	identity, err := unwrapIdentity(head.Key, passphrase)
 	if err != nil {
-		return nil, &Error{BackupInvalid, errors.New("no passphrase")}
+		return nil, err
 	}
-	with.SetMaxWorkFactor(maxWorkFactor)
-	identity, err := unseal(head.Key, with)
-	if err != nil {
-		return nil, &Error{BackupInvalid, errors.New("the passphrase is wrong, or the file was changed")}
-	}
-	return openBackup(file, string(identity))
+	return openBackup(file, identity)
 }
 
 // OpenBackupWithShares opens a backup file with the parts of enough guardians. Error: [BackupInvalid].
@@ -423,7 +310,7 @@ func (b *Backup) Restore(ctx context.Context, o Options, secret string, replace 
 	if err := w.Close(); err != nil {
 		return nil, err
 	}
-	kept := fmt.Sprintf("%s.before-%s", o.Dir, o.Now().UTC().Format("20060102T150405"))
+	kept := fmt.Sprintf("%s%s%s", o.Dir, keptInfix, o.Now().UTC().Format("20060102T150405"))
 	if err := h.swap(o.Dir, made.Dir, kept); err != nil {
 		return nil, err
 	}
@@ -433,6 +320,9 @@ func (b *Backup) Restore(ctx context.Context, o Options, secret string, replace 
 
 // restoringSuffix names a restored wallet until it takes its place.
 const restoringSuffix = ".restoring"
+
+// keptInfix names a wallet that was there before, with the time after it.
+const keptInfix = ".before-"
 
 // swap keeps the old wallet and puts the new one in its place. Nobody may have the old one open.
 func (h *home) swap(dir, made, kept string) error {

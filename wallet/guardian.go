@@ -52,10 +52,11 @@ func (s share) String() string {
 	return SharePrefix + shareEncoding.EncodeToString(body)
 }
 
-// parseShare reads a share however a person typed it: spaces, line breaks and small letters do not matter.
+// parseShare reads a share however a person typed it: spaces, line breaks and small letters do not matter, and words may
+// stand before it, as on the paper it came with.
 func parseShare(text string) (share, error) {
 	clean := strings.ToUpper(strings.Join(strings.Fields(text), ""))
-	rest, ok := strings.CutPrefix(clean, SharePrefix)
+	_, rest, ok := strings.Cut(clean, SharePrefix)
 	if !ok || len(rest) > 1024 {
 		return share{}, errors.New("this is not a part of a recovery key")
 	}
@@ -94,8 +95,9 @@ func splitSecret(secret []byte, needed, parts int) ([]string, error) {
 // Rehearsal says how far shares come, without opening anything.
 type Rehearsal struct {
 	Needed, Parts int
-	Have          int  // different good shares of one key
-	Complete      bool // together they make the key
+	Have          int      // different good shares of one key
+	Complete      bool     // together they make the key
+	Who           []string // whose shares they are, as far as an open wallet knows
 }
 
 // Rehearse looks at shares: are they whole, do they belong together, are there enough? The error says what is wrong with

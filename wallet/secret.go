@@ -20,7 +20,7 @@ type WeakError struct {
 
 func (e *WeakError) Error() string {
 	why := map[string]string{
-		"keychain": fmt.Sprintf("this machine has no keychain, so a PIN is not enough; use a passphrase of at least %d bits (as six random words)", MinPassphraseBits),
+		"keychain": fmt.Sprintf("this machine has no keychain, so a PIN is not enough; use a passphrase of at least %d bits (as five random words)", MinPassphraseBits),
 		"digits":   fmt.Sprintf("a PIN has %d digits", pinLength),
 		"bits":     fmt.Sprintf("passphrase of about %d bits, at least %d are needed", e.Bits, MinPassphraseBits),
 		"repeat":   "the PIN repeats itself",
@@ -33,6 +33,9 @@ func (e *WeakError) Error() string {
 
 // Unwrap returns [ErrWeakSecret].
 func (e *WeakError) Unwrap() error { return ErrWeakSecret }
+
+// PassphraseBits estimates how strong a passphrase is; [MinPassphraseBits] are enough.
+func PassphraseBits(passphrase string) int { return passphraseBits(passphrase) }
 
 // CheckSecret says whether [Create] would take a secret, with or without a keychain. Error: [*WeakError].
 func CheckSecret(secret string, keychain, dev bool) error { return checkSecret(secret, keychain, dev) }

@@ -320,6 +320,20 @@ func (h *home) try(secret string) ([]byte, error) {
 	return dataKey, nil
 }
 
+// Tries says without a try how it stands with wrong ones: how many are left, until when to wait, or that none is left. It
+// reads the file beside the store alone, so that nobody is asked to open a keychain for it; the next try may know of more.
+func Tries(o Options) LockedError {
+	h := o.home()
+	var a attempts
+	if h.load(h.path(attemptsFile), &a) != nil || a.Failed < 0 || a.Since < 0 {
+		return LockedError{Left: triesPerRound} // the next try says more
+	}
+	if a.Failed >= triesPerRound*(len(waits)+1) {
+		return LockedError{Blocked: true}
+	}
+	return LockedError{Left: triesPerRound - a.Failed%triesPerRound, Until: a.until(h.now())}
+}
+
 // generation is the newest generation known outside the store.
 func (h *home) outsideGeneration() (uint64, error) {
 	var g struct {

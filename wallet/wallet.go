@@ -413,26 +413,3 @@ func (w *Wallet) CheckSecret(ctx context.Context, secret string) error {
 func (w *Wallet) SetLang(lang string) { w.language.Store(&lang) }
 
 func (w *Wallet) lang() string { return *w.language.Load() }
-
-// Wipe destroys the wallet: first what its key was wrapped in, so that nothing that is left opens, then the rest.
-func (w *Wallet) Wipe() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	h := w.home
-	err := w.store.close()
-	h = w.opts.home() // the store's own is shut
-	lock := w.home.lock
-	for _, name := range []string{keyFile, keyCopyFile} {
-		if e := h.Remove(h.path(name)); e != nil && !errors.Is(e, fs.ErrNotExist) {
-			err = errors.Join(err, e)
-		}
-	}
-	if lock.Keychain {
-		for _, what := range []string{"half", "attempts", "generation"} {
-			if e := w.opts.Keychain.Delete(keychainName(lock.ID, what)); e != nil && !errors.Is(e, ErrNoSecret) {
-				err = errors.Join(err, e)
-			}
-		}
-	}
-	return errors.Join(err, h.RemoveAll(h.dir))
-}

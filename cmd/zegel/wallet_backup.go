@@ -59,11 +59,18 @@ func (c *walletBackup) Run(ctx context.Context, parent *walletCmd, out *output) 
 		if err := writeNew(c.File, file); err != nil {
 			return err
 		}
+		if err := s.wallet.BackupSaved(ctx, file); err != nil {
+			return err
+		}
 		r, err := s.wallet.Recovery(ctx)
 		if err != nil {
 			return err
 		}
-		return s.print(map[string]any{"backup": c.File, "made": r.LastBackup, "passphrase": r.Passphrase, "guardians": r.Guardians, "needed": r.Needed, "parts": parts}, func(w io.Writer) {
+		var names []string
+		for _, g := range r.Guardians {
+			names = append(names, g.Name)
+		}
+		return s.print(map[string]any{"backup": c.File, "made": r.LastBackup, "passphrase": r.Passphrase, "guardians": names, "needed": r.Needed, "parts": parts}, func(w io.Writer) {
 			fmt.Fprintln(w, s.text("backup.done", "file", c.File))
 			for _, p := range parts {
 				fmt.Fprintln(w, "  "+p)

@@ -322,7 +322,7 @@ func TestJourney(t *testing.T) {
 
 	id = k.ask()
 	k.press("Delen")
-	k.shows("Uw pincode")
+	k.shows("Vul uw pincode in")
 	k.digits("111112")
 	k.shows("Dat klopt niet")
 	k.picture("11-pin")
@@ -360,11 +360,11 @@ func TestJourney(t *testing.T) {
 
 	k.press("Instellingen")
 	k.picture("17-settings")
-	k.press("Taal")
+	k.press("Taal", "English")
 	k.shows("Settings", "Language")
 	k.press("Cards")
 	k.shows("1 card, only on this device", "Revoked")
 	k.app.LockNow()
-	k.shows("Your PIN")
+	k.shows("Zegel is locked", "Enter your PIN")
 	k.picture("18-lock")
 }

@@ -49,7 +49,8 @@ type fieldOptions struct {
 	name, hint string
 	drawing    string // before the text; "": none
 	secret     bool
-	lines      int // more than one: a larger box
+	shows      bool // a button beside a secret shows it
+	lines      int  // more than one: a larger box
 	value      string
 	changed    func(string)
 	submitted  func(string)
@@ -60,7 +61,9 @@ type fieldOptions struct {
 func (u *UI) field(o fieldOptions) (box fyne.CanvasObject, get func() string) {
 	f := &field{name: o.name, u: u}
 	f.MultiLine = o.lines > 1
-	f.Password = o.secret
+	open := u.kept[shownKey+o.name] != ""
+	f.Password = o.secret && !open
+	f.ActionItem = air(0) // the toolkit would put a button of its own there
 	if f.MultiLine {
 		f.Wrapping = fyne.TextWrapBreak
 		f.SetMinRowsVisible(o.lines)
@@ -94,7 +97,10 @@ func (u *UI) field(o fieldOptions) (box fyne.CanvasObject, get func() string) {
 		height = float32(o.lines)*24 + 32
 	}
 	typed := fyne.CanvasObject(pad(6, 8, 6, 8, f))
-	if o.drawing != "" {
+	switch {
+	case o.shows:
+		typed = pad(6, 8, 6, 8, beside(8, 0, f, u.shows(o.name, open)))
+	case o.drawing != "":
 		typed = pad(6, 8, 6, 16, container.New(&row{gap: 2, wide: 1}, icon(o.drawing, 22, u.ink2), f))
 	}
 	inner := sized(0, height*u.scale, over(f.edge, typed, f.ring))
@@ -103,4 +109,31 @@ func (u *UI) field(o fieldOptions) (box fyne.CanvasObject, get func() string) {
 		return inner, get
 	}
 	return col(6, u.write(smallB, u.ink2, o.name), inner), get
+}
+
+// shownKey begins the names under which it is kept that a secret is shown.
+const shownKey = "shown:"
+
+// shows is the button that shows a secret, or hides it again.
+func (u *UI) shows(name string, open bool) *tap {
+	drawing, word := "eye", u.text("secret.show")
+	if open {
+		drawing, word = "eyeoff", u.text("secret.hide")
+	}
+	inner := pad(0, 6, 0, 6, col(0, push(), container.NewCenter(icon(drawing, 22, u.ink)), u.line(tab, u.ink, word), push()))
+	return u.tap(word, 12, container.New(&least{target, target}, inner), func() {
+		u.kept[shownKey+name] = map[bool]string{false: "yes"}[open]
+		u.Render()
+	})
+}
+
+// least is an object of at least a size.
+type least struct{ w, h float32 }
+
+// Layout implements [fyne.Layout].
+func (l *least) Layout(o []fyne.CanvasObject, size fyne.Size) { stack{}.Layout(o, size) }
+
+// MinSize implements [fyne.Layout].
+func (l *least) MinSize(o []fyne.CanvasObject) fyne.Size {
+	return stack{}.MinSize(o).Max(fyne.NewSize(l.w, l.h))
 }

@@ -67,7 +67,7 @@ func newGallery(t testing.TB) *gallery {
 	test.NewTempApp(t)
 	g := &gallery{TB: t, platform: &machine{}, win: test.NewTempWindow(t, nil)}
 	g.app = vm.New(vm.Deps{
-		Dir: t.TempDir(), Dev: true, Now: func() time.Time { return noon },
+		Dir: t.TempDir(), Dev: true, Version: "1.0.0", Now: func() time.Time { return noon },
 		Do: func(f func()) { f() }, Go: func(f func()) { f() },
 		Changed: func() {
 			if g.ui != nil {

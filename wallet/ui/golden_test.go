@@ -51,9 +51,9 @@ func savePicture(t *testing.T, path string, img image.Image) {
 // looked says of which screens a picture is kept, by the form.
 var looked = map[string][]string{
 	"phone":        nil, // all of them
-	"phone-dark":   {"cards", "cards-logo", "card", "consent", "too-far", "activity", "settings"},
-	"narrow-large": {"welcome", "cards", "cards-logo", "card-full", "offer-preview", "consent-long", "too-far", "activity", "settings", "backup"},
-	"desktop":      {"welcome", "lock", "cards", "cards-logo", "card", "consent", "consent-long", "too-far", "unknown", "activity", "settings", "backup"},
+	"phone-dark":   {"cards", "cards-logo", "card", "consent", "too-far", "activity", "settings", "backup"},
+	"narrow-large": {"welcome", "pin", "lock-wait", "cards", "cards-logo", "card-full", "offer-preview", "consent-long", "too-far", "activity", "settings", "backup"},
+	"desktop":      {"welcome", "pin", "lock", "cards", "cards-logo", "card", "consent", "consent-long", "too-far", "unknown", "activity", "settings", "backup"},
 	"desktop-dark": {"cards", "consent"},
 }
 

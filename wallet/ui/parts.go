@@ -48,6 +48,14 @@ func (l *look) button(name, drawing string, fill, edge, text color.Color, do fun
 	return t
 }
 
+// two is a pair of buttons that go under each other when text is large.
+func (l *look) two(a, b *tap) fyne.CanvasObject {
+	if l.tight() {
+		return col(12, a, b)
+	}
+	return l.pair(a, b)
+}
+
 // disabled shows that a button cannot be used yet.
 func (t *tap) disabled() *tap {
 	t.off = true
@@ -118,7 +126,8 @@ func (l *look) note(kind, head, text string) fyne.CanvasObject {
 // entry is a row of a list: drawing, name, maybe a second line, maybe a value at the right.
 type entry struct {
 	drawing, name, detail, value string
-	opens                        bool // something; shown as a chevron
+	opens                        bool              // something; shown as a chevron
+	under                        fyne.CanvasObject // below the name
 	colour                       color.Color
 	tint                         color.Color       // of the drawing; nil: as the name
 	bold                         bool              // the name
@@ -145,6 +154,9 @@ func (l *look) row(e entry, do func()) fyne.CanvasObject {
 	if e.detail != "" {
 		lines = append(lines, l.write(small, l.ink2, e.detail))
 		height = 72
+	}
+	if e.under != nil {
+		lines = append(lines, air(4), beside(0, -2, e.under))
 	}
 	var parts []fyne.CanvasObject
 	wide := 0

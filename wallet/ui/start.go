@@ -5,25 +5,35 @@ import (
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 
-	"github.com/zegel-id/zegel/pkg/message"
 	"github.com/zegel-id/zegel/wallet/vm"
 )
 
 func (u *UI) welcome(s *vm.Welcome) fyne.CanvasObject {
-	var langs []fyne.CanvasObject
-	for _, lang := range message.WalletLanguages {
-		lang := lang
-		langs = append(langs, u.chip(u.text("lang."+lang), u.app.Lang() == lang, func() { s.SetLang(lang) }))
-	}
 	var lines []fyne.CanvasObject
-	for _, l := range []struct{ n, drawing string }{{"1", "lock"}, {"2", "person"}, {"3", "tick"}, {"4", "eyeoff"}} {
-		lines = append(lines, beside(14, 1, sized(40, 40, over(block(u.accentSoft, 20), container.NewCenter(icon(l.drawing, 22, u.accent)))), u.write(body, u.ink, u.text("welcome."+l.n))))
+	for _, l := range []struct{ n, drawing string }{{"1", "phone"}, {"2", "eye"}, {"3", "list"}, {"4", "eyeoff"}} {
+		disc := sized(44, 44, over(block(u.accentSoft, 22), container.NewCenter(icon(l.drawing, 22, u.accent))))
+		lines = append(lines, beside(16, 1, disc, u.rich(body, u.ink, u.text("welcome."+l.n))))
 	}
 	e := u.edge()
-	content := pad(24, e, 16, e, col(24, container.New(&wrap{8}, langs...), u.rosette("sealplain", u.markSide()),
-		u.write(display, u.ink, s.Title()), col(16, lines...)))
-	return container.New(&top{}, air(0), u.scrolled("page", content),
-		u.foot(u.primary(u.text("welcome.begin"), s.Begin), u.link(u.text("welcome.restore"), s.Restore)))
+	head := pad(20, e, 12, e, beside(10, 1, icon("sealplain", 36, u.accent), u.line(lead, u.ink, u.text("name")), u.langButton(s)))
+	parts := []fyne.CanvasObject{u.balanced(u.write(display, u.ink, s.Title())), col(12, lines...)}
+	if !u.low() || !u.tight() {
+		parts = append([]fyne.CanvasObject{u.rosette("sealplain", u.markSide())}, parts...)
+	}
+	content := pad(8, e, 16, e, col(24, parts...))
+	foot := col(4, u.primary(u.text("welcome.begin"), s.Begin), u.link(u.text("welcome.restore"), s.Restore))
+	return container.New(&top{}, head, u.filled("page", content), pad(8, e, 16, e, foot))
+}
+
+// langButton shows the language, and leads to the others.
+func (u *UI) langButton(s *vm.Welcome) fyne.CanvasObject {
+	name := u.text("lang." + u.app.Lang())
+	parts := []fyne.CanvasObject{icon("globe", 20, u.ink), u.line(smallB, u.ink, name), icon("down", 16, u.ink)}
+	if u.tight() {
+		parts = parts[:2]
+	}
+	inner := pad(0, 14, 0, 14, beside(8, -2, parts...))
+	return u.tap(name, 22*u.scale, over(outline(u.surface, u.lineStrong, 1.5, 22*u.scale), sizedHeight(target*u.scale, inner)), s.ChooseLang)
 }
 
 // markSide is how large the mark is: less in a low window, so that what can be done stays in sight.
@@ -35,6 +45,41 @@ func (u *UI) markSide() float32 {
 		return 136
 	}
 	return 186
+}
+
+// balanced breaks a heading into lines of about one length, instead of leaving one word on the last.
+func (u *UI) balanced(text fyne.CanvasObject) fyne.CanvasObject {
+	return container.New(&balance{}, text)
+}
+
+type balance struct{}
+
+// Layout implements [fyne.Layout].
+func (b *balance) Layout(o []fyne.CanvasObject, size fyne.Size) {
+	high := heightFor(o[0], size.Width)
+	width := size.Width
+	for try := size.Width / 2; try < size.Width; try += 8 {
+		if heightFor(o[0], try) <= high {
+			width = try
+			break
+		}
+	}
+	o[0].Move(fyne.Position{})
+	o[0].Resize(fyne.NewSize(width, high))
+}
+
+// MinSize implements [fyne.Layout].
+func (b *balance) MinSize(o []fyne.CanvasObject) fyne.Size { return stack{}.MinSize(o) }
+
+func (b *balance) heightFor(o []fyne.CanvasObject, width float32) float32 {
+	return heightFor(o[0], width)
+}
+
+// filled is scrolled content that takes the whole height if there is room, so that springs in it work.
+func (u *UI) filled(name string, content fyne.CanvasObject) *scroll {
+	s := u.scrolled(name, content)
+	s.inner.Objects = []fyne.CanvasObject{content}
+	return s
 }
 
 // chip is one of a few choices in a row.
@@ -51,33 +96,106 @@ func (u *UI) chip(name string, on bool, do func()) *tap {
 	return u.tap(name, 22, over(back, least, sizedHeight(target*u.scale, pad(0, 12, 0, 12, beside(5, -2, parts...)))), do)
 }
 
+// steps is the head of one of a few pages in a row: the way back, and how far this is.
+func (u *UI) steps(at, of int) fyne.CanvasObject {
+	e := u.edge()
+	var dashes []fyne.CanvasObject
+	for i := range of {
+		c := u.hair
+		if i < at {
+			c = u.accent
+		}
+		dashes = append(dashes, sized(32, 4, block(c, 2)))
+	}
+	back := fyne.CanvasObject(sized(target, target, air(0)))
+	if u.app.CanGoBack() {
+		back = u.glyph(u.text("back"), "back", u.app.Back)
+	}
+	return pad(8, e-12, 0, e-12, beside(0, 1, back, container.NewCenter(beside(6, -2, dashes...)), sized(target, target, air(0))))
+}
+
+// stepped is a page that is one of a few in a row.
+func (u *UI) stepped(s vm.Screen, at, of int, content fyne.CanvasObject, foot ...fyne.CanvasObject) fyne.CanvasObject {
+	e := u.edge()
+	head := col(0, u.steps(at, of), pad(8, e, 0, e, u.measured(u.balanced(u.write(title, u.ink, s.Title())))))
+	body := u.scrolled("page", pad(12, e, 24, e, u.measured(content)))
+	if len(foot) == 0 {
+		return container.New(&top{}, head, body)
+	}
+	return container.New(&top{}, head, body, pad(8, e, 24, e, u.measured(col(12, foot...))))
+}
+
 func (u *UI) secret(s *vm.Secret) fyne.CanvasObject {
-	kind := "passphrase"
 	if s.PIN {
-		kind = "pin"
+		return u.secretPIN(s)
 	}
-	parts := []fyne.CanvasObject{}
-	if !s.Old && !s.Again {
-		parts = append(parts, u.write(body, u.ink2, u.text("secret.lead."+kind)))
+	at, of := s.Steps()
+	parts := []fyne.CanvasObject{u.write(body, u.ink2, s.Lead())}
+	if s.Busy {
+		return u.stepped(s, at, of, col(20, append(parts, u.centred(body, u.ink2, u.text("busy")))...))
 	}
+	enter := func(text string) {
+		u.forget()
+		s.Enter(text)
+	}
+	box, get := u.newPassphrase(u.text("secret.name.passphrase"), !s.Old && !s.Again, nil, enter)
+	parts = append(parts, box)
 	if s.Problem != nil {
 		parts = append(parts, u.note("revoked", s.Problem.Head, s.Problem.Text))
-	}
-	var foot []fyne.CanvasObject
-	switch {
-	case s.Busy:
-		parts = append(parts, u.centred(body, u.ink2, u.text("busy")))
-	case s.PIN:
-		parts = append(parts, air(4), u.dots(s.Digits), air(4), u.pad(s, true))
-	default:
-		box, get := u.field(fieldOptions{name: s.Title(), secret: true, submitted: s.Enter})
-		parts = append(parts, box)
-		foot = append(foot, u.primary(u.text("secret.enter"), func() { s.Enter(get()); u.forget() }))
 	}
 	if !s.Old && !s.Again {
 		parts = append(parts, u.remark(u.text("secret.protection."+string(s.Protection))))
 	}
-	return u.page(s, col(20, parts...), foot...)
+	return u.stepped(s, at, of, col(20, parts...), u.primary(u.text("secret.enter"), func() { enter(get()) }))
+}
+
+// newPassphrase is a field for one that can be shown; judged ones say in words how strong they are while they are typed.
+func (u *UI) newPassphrase(name string, judged bool, changed, submitted func(string)) (fyne.CanvasObject, func() string) {
+	o := fieldOptions{name: name, secret: true, shows: true, submitted: submitted, changed: changed}
+	if !judged {
+		return u.field(o)
+	}
+	said := container.New(stack{})
+	say := func(text string) {
+		said.Objects = []fyne.CanvasObject{u.strength(u.app.Strength(text))}
+		said.Refresh()
+	}
+	o.changed = func(text string) {
+		say(text)
+		if changed != nil {
+			changed(text)
+		}
+	}
+	box, get := u.field(o)
+	say(get())
+	return col(8, box, said), get
+}
+
+// strength is a meter of three with its word, and what to do under it.
+func (u *UI) strength(s vm.Strength) fyne.CanvasObject {
+	c := []fyne.CanvasObject{}
+	colour := u.accent
+	switch s.Level {
+	case 1:
+		colour = u.stop
+	case 2:
+		colour = u.warn
+	case 3:
+		colour = u.ok
+	}
+	for i := range 3 {
+		cell := block(u.hair, 3)
+		if i < s.Level {
+			cell = block(colour, 3)
+		}
+		c = append(c, cell)
+	}
+	word := u.line(smallB, u.ink, s.Word)
+	hint := s.Hint
+	if hint == "" {
+		hint = " " // the room stays
+	}
+	return col(6, sized(0, 6, beside(4, -1, c...)), word, u.write(small, u.ink2, hint))
 }
 
 // forget clears what was typed on this screen.
@@ -86,43 +204,4 @@ func (u *UI) forget() { u.kept = map[string]string{} }
 // remark is a quiet text with a shape before it.
 func (u *UI) remark(text string) fyne.CanvasObject {
 	return atTop(10, 1, icon("info", 20, u.ink2), u.write(small, u.ink2, text))
-}
-
-func (u *UI) lock(s *vm.Lock) fyne.CanvasObject {
-	parts := []fyne.CanvasObject{
-		u.rosette("sealplain", u.markSide()), col(4, u.centred(title, u.ink, u.text("lock.locked")), u.centred(body, u.ink2, s.Title())),
-	}
-	if s.Waiting {
-		parts = append(parts, u.note("new", u.text("lock.waiting"), ""))
-	}
-	parts = append(parts, u.ask(s)...)
-	e := u.edge()
-	return u.scrolled("page", pad(24, e, 24, e, col(20, parts...)))
-}
-
-// ask is the part of a screen where the PIN or passphrase is typed.
-func (u *UI) ask(s *vm.Lock) []fyne.CanvasObject {
-	var parts []fyne.CanvasObject
-	if s.Problem != nil {
-		parts = append(parts, u.note("revoked", s.Problem.Head, s.Problem.Text))
-	}
-	switch {
-	case s.Blocked:
-	case s.Busy:
-		parts = append(parts, u.dots(vm.PINLength), u.centred(body, u.ink2, u.text("busy")))
-	case s.PIN:
-		target := pinPad(s)
-		if p, ok := u.app.Screen().(pinPad); ok {
-			target = p
-		}
-		parts = append(parts, u.dots(s.Digits), u.pad(target, s.CanTry()))
-	default:
-		enter := s.Enter
-		if p, ok := u.app.Screen().(interface{ Enter(string) }); ok {
-			enter = p.Enter
-		}
-		box, get := u.field(fieldOptions{name: u.text("lock.title.passphrase"), secret: true, submitted: func(t string) { u.forget(); enter(t) }})
-		parts = append(parts, box, u.primary(u.text("lock.open"), func() { t := get(); u.forget(); enter(t) }))
-	}
-	return parts
 }

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/zegel-id/zegel/pkg/message"
-	"github.com/zegel-id/zegel/wallet"
 	"github.com/zegel-id/zegel/wallet/vm"
 )
 
@@ -121,22 +120,9 @@ func (g *gallery) problem(key string, pairs ...any) *vm.Problem {
 	return &vm.Problem{Head: g.app.Text("wallet."+key+".head", pairs...), Text: g.app.Text("wallet."+key+".text", pairs...)}
 }
 
-const part = "zegel-share-1-2-3-abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrstuvwxyz234567abcdefghijkl"
+var states = slices.Concat(startStates, cardStates, activityStates)
 
-var states = slices.Concat(firstStates, activityStates, lastStates)
-
-var firstStates = []state{
-	{"welcome", alone(func(g *gallery) vm.Screen { return &vm.Welcome{} })},
-	{"pin", alone(func(g *gallery) vm.Screen {
-		p := g.problem("secret.weak")
-		p.Text = g.app.Text("wallet.secret.weak.row")
-		return &vm.Secret{PIN: true, Digits: 2, Protection: vm.ByKeychain, Problem: p}
-	})},
-	{"passphrase", alone(func(g *gallery) vm.Screen { return &vm.Secret{Protection: vm.ByPassphrase} })},
-	{"lock", alone(func(g *gallery) vm.Screen { return &vm.Lock{PIN: true, Digits: 3, Waiting: true} })},
-	{"lock-wait", alone(func(g *gallery) vm.Screen {
-		return &vm.Lock{PIN: true, Until: noon.Add(60e9), Problem: g.problem("lock.wait", "time", "10.43 uur")}
-	})},
+var cardStates = []state{
 	{"cards-none", alone(func(g *gallery) vm.Screen { return &vm.Cards{} })},
 	{"cards", alone(func(g *gallery) vm.Screen { return g.cards() })},
 	{"cards-logo", alone(func(g *gallery) vm.Screen { return &vm.Cards{Items: g.logoed()[:5], All: 5} })},
@@ -245,31 +231,4 @@ var firstStates = []state{
 		s.Problem = g.problem("trouble.request_expired")
 		return s
 	})},
-}
-
-var lastStates = []state{
-	{"settings", alone(func(g *gallery) vm.Screen { return &vm.Settings{} })},
-	{"wipe", alone(func(g *gallery) vm.Screen { return &vm.Settings{Wiping: true} })},
-	{"backup-none", func(g *gallery) (vm.Screen, vm.Screen) { return &vm.Settings{}, &vm.Backup{} }},
-	{"backup", func(g *gallery) (vm.Screen, vm.Screen) {
-		return &vm.Settings{}, &vm.Backup{Last: "2 november 2026", Recovery: &wallet.Recovery{
-			Guardians: []string{"Fatima", "Henk", "Joris", "Maria", "Tim"}, Needed: 3, Passphrase: true}}
-	}},
-	{"guardians", func(g *gallery) (vm.Screen, vm.Screen) {
-		return &vm.Settings{}, &vm.Guardians{Names: []string{"Fatima", "Henk", "Joris"}, Needed: 2}
-	}},
-	{"parts", func(g *gallery) (vm.Screen, vm.Screen) {
-		return &vm.Settings{}, &vm.Guardians{Names: []string{"Fatima", "Henk"}, Needed: 2, Given: []string{"Fatima", "Henk"},
-			Handed: []bool{true, false}, Shares: []string{part, part}}
-	}},
-	{"rehearse", func(g *gallery) (vm.Screen, vm.Screen) {
-		return &vm.Settings{}, &vm.Rehearse{Result: &wallet.Rehearsal{Have: 2, Needed: 3}}
-	}},
-	{"restore", func(g *gallery) (vm.Screen, vm.Screen) {
-		return &vm.Welcome{}, &vm.Restore{File: []byte{1}, Progress: &wallet.Rehearsal{Have: 1, Needed: 3}}
-	}},
-	{"restore-found", func(g *gallery) (vm.Screen, vm.Screen) {
-		return &vm.Welcome{}, &vm.Restore{File: []byte{1}, Made: "2 november 2026", Cards: []vm.Item{
-			g.item("personal", "Persoonsgegevens", city, "reissue", "reissue"), g.item("address", "Woonadres", city, "reissue", "reissue")}}
-	}},
 }

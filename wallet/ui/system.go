@@ -58,7 +58,10 @@ func (s System) OpenFile(done func([]byte)) {
 // SaveFile implements [Platform].
 func (s System) SaveFile(name string, data []byte, done func(error)) {
 	save := dialog.NewFileSave(func(w fyne.URIWriteCloser, err error) {
-		if err != nil || w == nil {
+		if err == nil && w == nil {
+			err = vm.ErrNotChosen
+		}
+		if err != nil {
 			done(err)
 			return
 		}

@@ -18,7 +18,8 @@ type words struct {
 	style  style
 	colour color.Color
 	align  fyne.TextAlign
-	most   int // lines; the last one ends with an ellipsis. 0: as many as it takes
+	most   int  // lines; the last one ends with an ellipsis. 0: as many as it takes
+	cut    bool // a text on one line may get less width than it needs
 
 	lines []string
 	width float32
@@ -78,7 +79,7 @@ func (w *words) Layout(_ []fyne.CanvasObject, size fyne.Size) {
 // MinSize implements [fyne.Layout]. A text that wraps can be as narrow as it must; one that does not asks for its whole
 // width.
 func (w *words) MinSize([]fyne.CanvasObject) fyne.Size {
-	if w.most == 1 {
+	if w.most == 1 && !w.cut {
 		return fyne.NewSize(measure(w.text, w.style).Width, w.style.line)
 	}
 	n := len(w.lines)

@@ -151,13 +151,23 @@ func (u *UI) Render() {
 	u.before = now
 }
 
-// first is the control that has the focus when a person has to decide: the one that shares nothing. Where a person wants
-// to search it is the field for that.
+// first is the control that has the focus when a person has to decide: the one that shares or loses nothing. Where a
+// person wants to search it is the field for that.
 func (u *UI) first(s vm.Screen) string {
 	if s, ok := s.(*vm.Cards); ok && s.Finding {
 		return "field:" + u.text("cards.search")
 	}
-	if s, ok := s.(*vm.Share); ok && !fyne.CurrentDevice().IsMobile() {
+	if fyne.CurrentDevice().IsMobile() {
+		return ""
+	}
+	switch s := s.(type) {
+	case *vm.Wipe:
+		return u.text("wipe.keep")
+	case *vm.Restore:
+		if s.Choosing {
+			return u.text("restore.choose.keep")
+		}
+	case *vm.Share:
 		switch s.Step {
 		case vm.ShareAsk, vm.ShareUnknown, vm.ShareExtra, vm.ShareReuse:
 			return u.text("stop")
@@ -260,7 +270,7 @@ func (u *UI) content(s vm.Screen) fyne.CanvasObject {
 	}
 	inner := u.alone(s)
 	if u.wide {
-		if u.app.Unlocked() {
+		if !u.app.Outside() {
 			return u.framed(inner)
 		}
 		return u.moving(widest(480, inner))
@@ -320,6 +330,18 @@ func (u *UI) alone(s vm.Screen) fyne.CanvasObject {
 		return u.restore(s)
 	case *vm.Licences:
 		return u.licences(s)
+	case *vm.Forgot:
+		return u.forgot(s)
+	case *vm.Pick:
+		return u.pick(s)
+	case *vm.Storage:
+		return u.storage(s)
+	case *vm.About:
+		return u.aboutProgram(s)
+	case *vm.Wipe:
+		return u.wipe(s)
+	case *vm.Part:
+		return u.handOver(s)
 	}
 	return air(0)
 }

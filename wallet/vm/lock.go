@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/zegel-id/zegel/pkg/message"
 	"github.com/zegel-id/zegel/wallet"
 )
 
@@ -12,6 +13,7 @@ import (
 type Lock struct {
 	PIN     bool
 	Digits  int
+	Left    int       // tries before the next wait; 0: not known
 	Until   time.Time // no try before; zero: now
 	Blocked bool      // for good
 	Waiting bool      // a request waits
@@ -23,9 +25,38 @@ type Lock struct {
 }
 
 func (a *App) newLock() *Lock {
-	// What opens the wallet was fixed when it was made.
-	return &Lock{app: a, PIN: wallet.OpensWithPIN(a.deps.Options), Waiting: a.waiting != ""}
+	// What opens the wallet was fixed when it was made; wrong tries outlive the program.
+	s := &Lock{app: a, PIN: wallet.OpensWithPIN(a.deps.Options), Waiting: a.waiting != ""}
+	s.stand(wallet.Tries(a.deps.Options))
+	if s.Blocked || !s.Until.IsZero() {
+		s.Problem = a.lockProblem(&wallet.LockedError{Until: s.Until, Blocked: s.Blocked})
+	}
+	return s
 }
+
+func (s *Lock) stand(e wallet.LockedError) { s.Left, s.Until, s.Blocked = e.Left, e.Until, e.Blocked }
+
+// TriesLeft says how many tries are left, once some were wrong; "" while none was, or while there is a wait.
+func (s *Lock) TriesLeft() string {
+	if s.Blocked || !s.Until.IsZero() || s.Left <= 0 || s.Left >= fewTries {
+		return ""
+	}
+	return s.app.Count(s.Left, "wallet.lock.left")
+}
+
+// fewTries is from how many on nothing is said about them: all of a round.
+const fewTries = 4
+
+// Wait says how long it is until the next try, as "0:58"; "" if there is no wait.
+func (s *Lock) Wait() string {
+	if s.Until.IsZero() {
+		return ""
+	}
+	return message.Left(s.Until.Sub(s.app.deps.Now()))
+}
+
+// Forgot goes on to what can be done without the PIN or passphrase.
+func (s *Lock) Forgot() { s.app.open(&Forgot{app: s.app, PIN: s.PIN}) }
 
 // Title implements [Screen].
 func (s *Lock) Title() string {
@@ -43,7 +74,10 @@ func (s *Lock) CanTry() bool {
 func (s *Lock) tick() {
 	if !s.Until.IsZero() && !s.app.deps.Now().Before(s.Until) {
 		s.Until, s.Problem = time.Time{}, nil
+		s.stand(wallet.Tries(s.app.deps.Options))
 		s.app.changed()
+	} else if !s.Until.IsZero() {
+		s.app.changed() // the time that is left
 	}
 	if waiting := s.app.waiting != ""; waiting != s.Waiting {
 		s.Waiting = waiting
@@ -96,7 +130,7 @@ func (s *Lock) try(secret string) {
 		}
 		var locked *wallet.LockedError
 		if errors.As(err, &locked) {
-			s.Until, s.Blocked = locked.Until, locked.Blocked
+			s.stand(*locked)
 		}
 		s.Problem = a.lockProblem(err)
 	})
@@ -121,3 +155,30 @@ func (a *App) lockProblem(err error) *Problem {
 
 // HasPIN says whether the wallet opens with a PIN.
 func (a *App) HasPIN() bool { return wallet.OpensWithPIN(a.deps.Options) }
+
+// Forgot says honestly what is lost without the PIN or passphrase, and what can be done.
+type Forgot struct {
+	PIN bool
+
+	app *App
+}
+
+// Restore goes on to a backup.
+func (s *Lock) Restore() { s.app.open(s.app.newRestore()) }
+
+// Wipe goes on to wiping everything.
+func (s *Lock) Wipe() { s.app.open(s.app.newWipe()) }
+
+// Title implements [Screen].
+func (s *Forgot) Title() string {
+	if s.PIN {
+		return s.app.Text("wallet.forgot.title.pin")
+	}
+	return s.app.Text("wallet.forgot.title.passphrase")
+}
+
+// Restore goes on to a backup.
+func (s *Forgot) Restore() { s.app.open(s.app.newRestore()) }
+
+// Wipe goes on to wiping everything.
+func (s *Forgot) Wipe() { s.app.open(s.app.newWipe()) }

@@ -29,6 +29,14 @@ func (p Prefs) lockAfter() time.Duration {
 	return time.Duration(p.LockAfter) * time.Second
 }
 
+// lockSeconds is the same as one of [LockChoices].
+func (p Prefs) lockSeconds() int {
+	if p.LockAfter == 0 {
+		return int(defaultLockAfter / time.Second)
+	}
+	return p.LockAfter
+}
+
 // Scale is how much larger than usual text is, 1 to 2.
 func (p Prefs) Scale() float32 {
 	if p.TextScale == 0 {

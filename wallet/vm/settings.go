@@ -3,15 +3,17 @@ package vm
 import (
 	"context"
 	"os"
+	"regexp"
+	"runtime/debug"
+	"strconv"
 
+	"github.com/zegel-id/zegel/pkg/message"
 	"github.com/zegel-id/zegel/wallet"
 )
 
 // Settings is the list of choices.
 type Settings struct {
 	Note    string // what was just done
-	Wiping  bool   // the person is asked whether to wipe everything
-	Busy    bool
 	Problem *Problem
 
 	app *App
@@ -23,11 +25,37 @@ func (s *Settings) Title() string { return s.app.Text("wallet.settings.title") }
 // Protection says what keeps the store on this machine.
 func (s *Settings) Protection() Protection { return s.app.protection() }
 
-// LockChoices are the times after which the wallet may lock itself, in seconds; -1 is never.
-var LockChoices = []int{30, 120, 300, 900, -1}
+// Value returns what stands at the right of a choice.
+func (s *Settings) Value(p PickOf) string {
+	for _, o := range (&Pick{app: s.app, What: p}).Options() {
+		if o.On {
+			return o.Name
+		}
+	}
+	return ""
+}
 
-// ScaleChoices are the sizes of text.
-var ScaleChoices = []float32{1, 1.25, 1.5, 2}
+// Recovery says who brings the wallet back after a loss: "3 van 5 mensen", "Uw wachtzin" or "Geen".
+func (s *Settings) Recovery() string {
+	a := s.app
+	if a.wallet == nil {
+		return ""
+	}
+	r, err := a.wallet.Recovery(context.Background())
+	switch {
+	case err != nil || r == nil:
+		return a.Text("wallet.settings.recovery.none")
+	case len(r.Guardians) > 0:
+		return a.Text("wallet.settings.recovery.people", "needed", r.Needed, "parts", len(r.Guardians))
+	}
+	return a.Text("wallet.settings.recovery.passphrase")
+}
+
+// Version is what stands at the right of the row about the program.
+func (s *Settings) Version() string { return s.app.version() }
+
+// Pick goes on to the page of one choice.
+func (s *Settings) Pick(p PickOf) { s.app.open(&Pick{app: s.app, What: p}) }
 
 // ChangeSecret goes on to a new PIN or passphrase.
 func (s *Settings) ChangeSecret() { s.app.open(s.app.newSecret(secretChange, nil)) }
@@ -35,21 +63,206 @@ func (s *Settings) ChangeSecret() { s.app.open(s.app.newSecret(secretChange, nil
 // Backup goes on to backups and guardians.
 func (s *Settings) Backup() { s.app.open(s.app.newBackup()) }
 
+// Storage goes on to what protects the store.
+func (s *Settings) Storage() { s.app.open(&Storage{app: s.app}) }
+
+// About goes on to what this program is.
+func (s *Settings) About() { s.app.open(&About{app: s.app}) }
+
+// Wipe goes on to wiping everything.
+func (s *Settings) Wipe() { s.app.open(s.app.newWipe()) }
+
+// PickOf says what is chosen on a page of one choice.
+type PickOf string
+
+// Choices that have a page.
+const (
+	PickLang       PickOf = "lang"
+	PickAppearance PickOf = "appearance"
+	PickScale      PickOf = "scale"
+	PickLock       PickOf = "lock"
+)
+
+// Pick is the page of one choice.
+type Pick struct {
+	What PickOf
+
+	app *App
+}
+
+// Title implements [Screen].
+func (s *Pick) Title() string { return s.app.Text("wallet.settings." + string(s.What)) }
+
+// Option is one of the possibilities of a [Pick].
+type Option struct {
+	Name  string
+	On    bool
+	Scale float32 // of a size of text; else 0
+
+	set func(*Prefs)
+}
+
+// LockChoices are the times after which the wallet may lock itself, in seconds; -1 is never.
+var LockChoices = []int{30, 120, 300, 900, -1}
+
+// ScaleChoices are the sizes of text.
+var ScaleChoices = []float32{1, 1.25, 1.5, 2}
+
+// Options lists the possibilities. Exactly one is on, unless the settings hold what none of them is.
+func (s *Pick) Options() (all []Option) {
+	a, p := s.app, s.app.prefs
+	switch s.What {
+	case PickLang:
+		for _, l := range message.WalletLanguages {
+			all = append(all, Option{Name: a.Text("wallet.lang." + l), On: a.Lang() == l, set: func(p *Prefs) { p.Lang = l }})
+		}
+	case PickAppearance:
+		for _, look := range []string{"", "light", "dark"} {
+			all = append(all, Option{Name: a.Text("wallet.settings.appearance." + look), On: p.Appearance == look, set: func(p *Prefs) { p.Appearance = look }})
+		}
+	case PickScale:
+		for _, scale := range ScaleChoices {
+			key := strconv.Itoa(int(scale * 100))
+			all = append(all, Option{Name: a.Text("wallet.settings.scale." + key), On: p.Scale() == scale, Scale: scale, set: func(p *Prefs) { p.TextScale = scale }})
+		}
+	case PickLock:
+		for _, after := range LockChoices {
+			all = append(all, Option{Name: a.Text("wallet.settings.lock." + strconv.Itoa(after)), On: p.lockSeconds() == after, set: func(p *Prefs) { p.LockAfter = after }})
+		}
+	}
+	return all
+}
+
+// Choose takes a possibility. Sizes can be compared, so that page stays; the others have been used then.
+func (s *Pick) Choose(i int) {
+	all := s.Options()
+	if i < 0 || i >= len(all) {
+		return
+	}
+	s.app.SetPrefs(all[i].set)
+	if s.What != PickScale {
+		s.app.Back()
+	}
+}
+
+// Done leaves the page.
+func (s *Pick) Done() { s.app.Back() }
+
+// Storage says what protects the store on this machine, as far as it is true here.
+type Storage struct{ app *App }
+
+// Title implements [Screen].
+func (s *Storage) Title() string { return s.app.Text("wallet.storage.title") }
+
+// Protection says what keeps the store on this machine.
+func (s *Storage) Protection() Protection { return s.app.protection() }
+
+// HasPIN says whether a PIN opens it.
+func (s *Storage) HasPIN() bool { return s.app.HasPIN() }
+
+// About says what this program is and whose work it is made of.
+type About struct{ app *App }
+
+// Title implements [Screen].
+func (s *About) Title() string { return s.app.Text("wallet.about.title") }
+
+// Version is the version of the program.
+func (s *About) Version() string { return s.app.version() }
+
 // Licences shows whose work this program is made of.
-func (s *Settings) Licences() { s.app.open(&Licences{app: s.app}) }
+func (s *About) Licences() { s.app.open(&Licences{app: s.app}) }
 
-// AskWipe asks whether to wipe everything; Keep does not.
-func (s *Settings) AskWipe() { s.Wiping = true; s.app.changed() }
+// Licence shows the text of one of them.
+func (s *About) Licence(name string) { s.app.open(&Licences{app: s.app, Shown: name, alone: true}) }
 
-// Keep does not wipe.
-func (s *Settings) Keep() { s.Wiping = false; s.app.changed() }
+// Licences lists whose work the wallet is made of, and shows the text of one.
+type Licences struct {
+	Shown string // whose text is shown; "": the list
+
+	app   *App
+	alone bool // there is no list behind the text
+}
+
+// Title implements [Screen].
+func (s *Licences) Title() string {
+	if s.Shown != "" {
+		return s.Shown
+	}
+	return s.app.Text("wallet.licences.title")
+}
+
+// Show shows the text of one.
+func (s *Licences) Show(name string) { s.Shown = name; s.app.changed() }
+
+func (s *Licences) unask() bool {
+	if s.Shown == "" || s.alone {
+		return false
+	}
+	s.Shown = ""
+	return true
+}
+
+// version says which program this is; one between two releases has no number.
+func (a *App) version() string {
+	if a.deps.Version == "" {
+		return a.Text("wallet.about.unreleased")
+	}
+	return a.Text("wallet.about.version", "version", a.deps.Version)
+}
+
+var released = regexp.MustCompile(`^v\d+\.\d+\.\d+$`)
+
+// builtVersion is the release that the program was built from, "" if it was not one.
+func builtVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok && released.MatchString(info.Main.Version) {
+		return info.Main.Version[1:]
+	}
+	return ""
+}
+
+// Wipe asks whether to wipe everything, and says what goes.
+type Wipe struct {
+	Cards   int    // that go; -1: the wallet is locked, nobody knows
+	Backup  string // date of the newest backup, which keeps working; "": there is none, as far as is known
+	Busy    bool
+	Problem *Problem
+
+	app *App
+}
+
+func (a *App) newWipe() *Wipe {
+	s := &Wipe{app: a, Cards: -1}
+	if a.wallet == nil {
+		return s
+	}
+	if cards, err := a.wallet.Cards(context.Background()); err == nil {
+		s.Cards = len(cards)
+	}
+	if r, err := a.wallet.Recovery(context.Background()); err == nil && r != nil && !r.LastBackup.IsZero() {
+		s.Backup = a.date(r.LastBackup)
+	}
+	return s
+}
+
+// Title implements [Screen].
+func (s *Wipe) Title() string { return s.app.Text("wallet.wipe.title") }
+
+// Keep wipes nothing.
+func (s *Wipe) Keep() { s.app.Back() }
+
+func (s *Wipe) unask() bool { return s.Busy }
 
 // Wipe destroys the wallet: its key first, then what it sealed.
-func (s *Settings) Wipe() {
+func (s *Wipe) Wipe() {
 	a := s.app
 	w := a.wallet
-	s.Busy, s.Wiping = true, false
-	a.run(func(ctx context.Context) error { return w.Wipe() }, func(err error) {
+	s.Busy, s.Problem = true, nil
+	a.run(func(context.Context) error {
+		if w == nil {
+			return wallet.Destroy(a.deps.Options)
+		}
+		return w.Wipe()
+	}, func(err error) {
 		s.Busy = false
 		if err != nil {
 			s.Problem = a.trouble(err)
@@ -60,283 +273,4 @@ func (s *Settings) Wipe() {
 		os.Remove(a.prefsFile())
 		a.show(&Welcome{app: a})
 	})
-}
-
-// Licences lists whose work the wallet is made of.
-type Licences struct{ app *App }
-
-// Title implements [Screen].
-func (s *Licences) Title() string { return s.app.Text("wallet.licences.title") }
-
-// Backup is who can open a backup, and making one.
-type Backup struct {
-	Recovery *wallet.Recovery // nil: nothing is set up
-	Last     string           // date of the newest backup
-	Busy     bool
-	File     []byte // a new backup that the program must save under Name
-	Name     string
-	Problem  *Problem
-
-	app *App
-}
-
-func (a *App) newBackup() *Backup {
-	s := &Backup{app: a}
-	s.refresh()
-	return s
-}
-
-// Title implements [Screen].
-func (s *Backup) Title() string { return s.app.Text("wallet.backup.title") }
-
-func (s *Backup) refresh() {
-	r, err := s.app.wallet.Recovery(context.Background())
-	s.Recovery, s.Problem = r, s.app.trouble(err)
-	s.Last = ""
-	if r != nil && !r.LastBackup.IsZero() {
-		s.Last = s.app.date(r.LastBackup)
-	}
-}
-
-// Make makes a backup. File and Name are set when it is there.
-func (s *Backup) Make() {
-	a := s.app
-	s.Busy, s.File = true, nil
-	var file []byte
-	a.run(func(ctx context.Context) (err error) {
-		file, err = a.wallet.Backup(ctx)
-		return err
-	}, func(err error) {
-		s.Busy = false
-		s.refresh()
-		if err != nil {
-			s.Problem = a.trouble(err)
-			return
-		}
-		s.File, s.Name = file, "zegel-"+a.deps.Now().Format("2006-01-02")+".zegel"
-	})
-}
-
-// Saved says that the program has saved the file, or could not.
-func (s *Backup) Saved(err error) {
-	s.File = nil
-	if err != nil {
-		s.Problem = s.app.problem("backup.notsaved")
-	}
-	s.app.changed()
-}
-
-// Choose goes on to who can open backups.
-func (s *Backup) Choose() { s.app.open(&Guardians{app: s.app, Needed: 2, Names: []string{"", "", ""}}) }
-
-// Rehearse goes on to trying the guardians' parts.
-func (s *Backup) Rehearse() { s.app.open(&Rehearse{app: s.app}) }
-
-// Guardians chooses who can open backups.
-type Guardians struct {
-	Passphrase string
-	Names      []string // of guardians; empty ones do not count
-	Needed     int
-	Shares     []string // made: each goes to the guardian of the same place in Given
-	Given      []string
-	Handed     []bool // which the owner has handed over
-	Busy       bool
-	Problem    *Problem
-
-	app  *App
-	plan *wallet.RecoveryPlan
-}
-
-// Title implements [Screen].
-func (s *Guardians) Title() string { return s.app.Text("wallet.guardians.title") }
-
-// Parts is how many guardians there are.
-func (s *Guardians) Parts() int { return len(s.names()) }
-
-func (s *Guardians) names() (out []string) {
-	for _, n := range s.Names {
-		if n != "" {
-			out = append(out, n)
-		}
-	}
-	return out
-}
-
-// SetName names the guardian of a place.
-func (s *Guardians) SetName(i int, name string) {
-	if i >= 0 && i < len(s.Names) {
-		s.Names[i] = name
-	}
-	s.app.changed()
-}
-
-// More adds a place, up to [wallet.MaxGuardians].
-func (s *Guardians) More() {
-	if len(s.Names) < wallet.MaxGuardians {
-		s.Names = append(s.Names, "")
-		s.app.changed()
-	}
-}
-
-// SetNeeded says how many guardians are needed together.
-func (s *Guardians) SetNeeded(n int) {
-	s.Needed = min(max(n, wallet.MinGuardians), max(wallet.MinGuardians, s.Parts()))
-	s.app.changed()
-}
-
-// SetPassphrase takes the passphrase.
-func (s *Guardians) SetPassphrase(p string) { s.Passphrase = p }
-
-// Make makes the key and its parts. Nothing counts before Finish.
-func (s *Guardians) Make() {
-	a := s.app
-	setup := wallet.RecoverySetup{Passphrase: s.Passphrase, Guardians: s.names(), Needed: s.Needed}
-	s.Busy, s.Problem = true, nil
-	var plan *wallet.RecoveryPlan
-	a.run(func(context.Context) (err error) {
-		plan, err = a.wallet.PlanRecovery(setup)
-		return err
-	}, func(err error) {
-		s.Busy = false
-		if err != nil {
-			s.Problem = (&Secret{app: a}).weak(err)
-			return
-		}
-		s.plan, s.Shares, s.Given = plan, plan.Shares, setup.Guardians
-		s.Handed = make([]bool, len(s.Shares))
-		if len(s.Shares) == 0 {
-			s.Finish()
-		}
-	})
-}
-
-// Hand says that a part was handed over.
-func (s *Guardians) Hand(i int) {
-	s.Handed[i] = !s.Handed[i]
-	s.app.changed()
-}
-
-// AllHanded says whether every part was handed over.
-func (s *Guardians) AllHanded() bool {
-	for _, h := range s.Handed {
-		if !h {
-			return false
-		}
-	}
-	return len(s.Handed) > 0
-}
-
-// Finish makes the new key count.
-func (s *Guardians) Finish() {
-	a := s.app
-	s.Busy = true
-	a.run(func(ctx context.Context) error { return s.plan.Accept(ctx) }, func(err error) {
-		s.Busy = false
-		if err != nil {
-			s.Problem = a.trouble(err)
-			return
-		}
-		s.Passphrase = ""
-		a.Back()
-	})
-}
-
-// Rehearse tries whether the guardians' parts open a backup, without opening one.
-type Rehearse struct {
-	Shares  []string
-	Result  *wallet.Rehearsal
-	Problem *Problem
-
-	app *App
-}
-
-// Title implements [Screen].
-func (s *Rehearse) Title() string { return s.app.Text("wallet.rehearse.title") }
-
-// Add takes one more part: typed, scanned or read from a file.
-func (s *Rehearse) Add(share string) {
-	all := append(s.Shares[:len(s.Shares):len(s.Shares)], share)
-	r, err := s.app.wallet.Rehearse(context.Background(), all)
-	if err != nil {
-		s.Problem = s.app.problem("rehearse.bad")
-	} else {
-		s.Shares, s.Result, s.Problem = all, r, nil
-	}
-	s.app.changed()
-}
-
-// Restore opens a backup on a new device.
-type Restore struct {
-	File     []byte
-	Made     string // of an opened backup
-	Cards    []Item
-	Shares   []string
-	Progress *wallet.Rehearsal
-	Busy     bool
-	Problem  *Problem
-
-	app    *App
-	backup *wallet.Backup
-}
-
-// Title implements [Screen].
-func (s *Restore) Title() string { return s.app.Text("wallet.restore.title") }
-
-// Take takes the file.
-func (s *Restore) Take(file []byte) {
-	s.File, s.backup, s.Made, s.Problem = file, nil, "", nil
-	s.app.changed()
-}
-
-// Open opens the file with its passphrase.
-func (s *Restore) Open(passphrase string) {
-	s.open(func() (*wallet.Backup, error) { return wallet.OpenBackup(s.File, passphrase) })
-}
-
-// AddShare takes a guardian's part; enough of them open the file.
-func (s *Restore) AddShare(share string) {
-	all := append(s.Shares[:len(s.Shares):len(s.Shares)], share)
-	r, err := wallet.Rehearse(all)
-	if err != nil {
-		s.Problem = s.app.problem("rehearse.bad")
-		s.app.changed()
-		return
-	}
-	s.Shares, s.Progress, s.Problem = all, r, nil
-	if r.Complete {
-		s.open(func() (*wallet.Backup, error) { return wallet.OpenBackupWithShares(s.File, all) })
-		return
-	}
-	s.app.changed()
-}
-
-func (s *Restore) open(open func() (*wallet.Backup, error)) {
-	a := s.app
-	s.Busy, s.Problem = true, nil
-	var b *wallet.Backup
-	a.run(func(context.Context) (err error) {
-		b, err = open()
-		return err
-	}, func(err error) {
-		s.Busy = false
-		if err != nil {
-			s.Problem = a.trouble(err)
-			return
-		}
-		s.backup, s.Made = b, a.date(b.Made)
-		s.Cards = nil
-		for _, c := range b.Cards(a.Lang(), a.deps.Now()) {
-			s.Cards = append(s.Cards, a.item(c))
-		}
-	})
-}
-
-// Opened says whether the backup is open and can be restored.
-func (s *Restore) Opened() bool { return s.Made != "" }
-
-// GoOn goes on to a PIN or passphrase for this device; then the wallet is back.
-func (s *Restore) GoOn() {
-	if s.backup != nil {
-		s.app.open(s.app.newSecret(secretRestore, s.backup))
-	}
 }

@@ -56,6 +56,18 @@ func (a *App) adopt(s Screen) {
 		s.app = a
 	case *Licences:
 		s.app = a
+	case *Forgot:
+		s.app = a
+	case *Pick:
+		s.app = a
+	case *Storage:
+		s.app = a
+	case *About:
+		s.app = a
+	case *Wipe:
+		s.app = a
+	case *Part:
+		s.app = a
 	case *Backup:
 		s.app = a
 	case *Guardians:

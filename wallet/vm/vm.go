@@ -22,6 +22,7 @@ type Deps struct {
 	Dir     string         // of the program; wallet and settings lie in it
 	Network []byte         // network file of a new wallet
 	Dev     bool           // a new wallet is for development
+	Version string         // of the program; empty: as it was built
 	Options wallet.Options // Dir, Now and Lang are set here
 	Now     func() time.Time
 	Do      func(func()) // runs on the thread that draws
@@ -81,6 +82,9 @@ func New(d Deps) *App {
 		a.screen = a.newLock()
 	} else {
 		a.screen = &Welcome{app: a}
+	}
+	if a.deps.Version == "" {
+		a.deps.Version = builtVersion()
 	}
 	return a
 }
@@ -161,13 +165,14 @@ func (a *App) CanGoBack() bool { return len(a.back) > 0 }
 // Depth counts the screens under this one.
 func (a *App) Depth() int { return len(a.back) }
 
-// Back returns to the screen under this one. Work that is under way for this one is forgotten. A screen that asks
-// something first takes back its question.
+// Back takes back a question or a step of the screen, or else returns to the screen under it. Work that is under way for
+// that one is forgotten.
 func (a *App) Back() {
 	if len(a.back) == 0 {
 		return
 	}
 	if s, ok := a.screen.(interface{ unask() bool }); ok && s.unask() {
+		a.changed()
 		return
 	}
 	a.job++
@@ -295,6 +300,19 @@ func (a *App) Scan() {
 	if a.Unlocked() {
 		a.open(&Add{app: a})
 	}
+}
+
+// Outside says whether the screen belongs to a wallet that is not open: it is the welcome or the lock, or lies over one.
+func (a *App) Outside() bool {
+	bottom := a.screen
+	if len(a.back) > 0 {
+		bottom = a.back[0]
+	}
+	switch bottom.(type) {
+	case *Welcome, *Lock:
+		return true
+	}
+	return !a.Unlocked()
 }
 
 // Under is the place that a journey lies over.

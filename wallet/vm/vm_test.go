@@ -78,11 +78,13 @@ func TestFirstUse(t *testing.T) {
 	if a.Unlocked() || a.Place() != "" || a.CanGoBack() {
 		t.Error("a new wallet is not at its beginning")
 	}
-	w.SetLang("en")
-	if got := w.Title(); got != "Your data stays with you" {
+	w.ChooseLang()
+	on[*Pick](t, a).Choose(1)
+	if got := on[*Welcome](t, a).Title(); got != "Your data stays with you" {
 		t.Errorf("title %q", got)
 	}
-	w.SetLang("nl")
+	w.ChooseLang()
+	on[*Pick](t, a).Choose(0)
 	w.Begin()
 	s := on[*Secret](t, a)
 	if !s.PIN || s.Protection != ByNothing {
@@ -172,8 +174,8 @@ func TestKeychain(t *testing.T) {
 	}
 	digits(s, goodPIN+goodPIN)
 	a.Go(PlaceSettings)
-	on[*Settings](t, a).AskWipe()
 	on[*Settings](t, a).Wipe()
+	on[*Wipe](t, a).Wipe()
 	on[*Welcome](t, a)
 	if len(k) != 0 {
 		t.Errorf("%d secrets left in the keychain", len(k))
@@ -334,113 +336,6 @@ func TestSettings(t *testing.T) {
 	}
 	if p := newApp(t, dir, c, nil).Prefs(); p != (Prefs{}) {
 		t.Errorf("damaged settings: %+v", p)
-	}
-}
-
-func TestWipe(t *testing.T) {
-	dir := t.TempDir()
-	a := begun(t, dir, noon())
-	a.Go(PlaceSettings)
-	s := on[*Settings](t, a)
-	s.AskWipe()
-	s.Keep()
-	if s.Wiping || !a.Unlocked() {
-		t.Error("kept, and wiped")
-	}
-	s.AskWipe()
-	s.Wipe()
-	on[*Welcome](t, a)
-	if _, err := os.Stat(filepath.Join(dir, "wallet")); !os.IsNotExist(err) {
-		t.Errorf("the wallet is still there: %v", err)
-	}
-}
-
-func TestBackupAndRestore(t *testing.T) {
-	c := noon()
-	a := begun(t, t.TempDir(), c)
-	a.Go(PlaceSettings)
-	on[*Settings](t, a).Backup()
-	b := on[*Backup](t, a)
-	if b.Recovery != nil || b.Last != "" {
-		t.Errorf("new: %+v", b)
-	}
-	b.Make()
-	if b.File != nil || b.Problem == nil {
-		t.Error("a backup that nobody can open")
-	}
-	b.Choose()
-	g := on[*Guardians](t, a)
-	g.Make()
-	if g.Problem == nil || g.Shares != nil {
-		t.Error("nobody was chosen")
-	}
-	for i, n := range []string{"Buurvrouw", "Broer", "Notaris"} {
-		g.SetName(i, n)
-	}
-	g.SetNeeded(9)
-	if g.Needed != 3 {
-		t.Errorf("%d of 3 are needed", g.Needed)
-	}
-	g.SetNeeded(2)
-	g.Make()
-	if len(g.Shares) != 3 || g.AllHanded() {
-		t.Fatalf("%+v", g)
-	}
-	for i := range g.Shares {
-		g.Hand(i)
-	}
-	if !g.AllHanded() {
-		t.Error("all were handed")
-	}
-	shares := g.Shares
-	g.Finish()
-	b = on[*Backup](t, a)
-	if b.Recovery == nil || b.Recovery.Needed != 2 {
-		t.Fatalf("%+v", b)
-	}
-	b.Make()
-	if b.File == nil || b.Name != "zegel-2026-11-25.zegel" || b.Last == "" {
-		t.Fatalf("%+v", b)
-	}
-	file := b.File
-	b.Saved(os.ErrPermission)
-	if b.Problem == nil || b.File != nil {
-		t.Error("no word that it was not saved")
-	}
-	b.Rehearse()
-	r := on[*Rehearse](t, a)
-	r.Add("onzin")
-	if r.Problem == nil {
-		t.Error("nonsense was taken for a part")
-	}
-	r.Add(shares[0])
-	r.Add(shares[2])
-	if r.Result == nil || !r.Result.Complete || r.Problem != nil {
-		t.Errorf("rehearsal: %+v", r.Result)
-	}
-
-	other := newApp(t, t.TempDir(), c, nil)
-	on[*Welcome](t, other).Restore()
-	s := on[*Restore](t, other)
-	s.Take(file)
-	s.Open("verkeerd")
-	if s.Problem == nil || s.Opened() {
-		t.Error("opened with a wrong passphrase")
-	}
-	s.AddShare(shares[1])
-	if s.Opened() {
-		t.Error("one part opened it")
-	}
-	s.AddShare(shares[2])
-	if !s.Opened() || s.Made == "" {
-		t.Fatalf("%+v", s.Problem)
-	}
-	s.GoOn()
-	digits(on[*Secret](t, other), "918273918273")
-	on[*Cards](t, other)
-	other.Go(PlaceActivity)
-	if lines := on[*Activity](t, other).Lines; len(lines) != 1 || lines[0].Kind != "restored" {
-		t.Errorf("history %+v", lines)
 	}
 }
 

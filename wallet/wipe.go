@@ -1,0 +1,92 @@
+package wallet
+
+import (
+	"errors"
+	"io/fs"
+	"strings"
+	"time"
+)
+
+// Wipe destroys the wallet, as [Destroy] does.
+func (w *Wallet) Wipe() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	err := w.store.close()
+	return errors.Join(err, Destroy(w.opts)) // the store's own file system is shut
+}
+
+// Destroy destroys the wallet that is there, and those that [Backup.Restore] kept beside it: first what the key is wrapped
+// in, so that nothing that is left opens, then the rest. It asks no secret, as deleting the files would not. A wallet that
+// another process has open is left alone ([Locked]).
+func Destroy(o Options) error {
+	h := o.home()
+	dirs := append(h.kept(), h.dir)
+	if h.exists(h.dir) {
+		st := &store{home: h}
+		if err := st.lockStore(); err != nil {
+			return err
+		}
+		if err := h.unlock(); err != nil {
+			return err
+		}
+	}
+	var errs []error
+	for _, dir := range dirs {
+		one := o
+		one.Dir = dir
+		errs = append(errs, one.home().destroy())
+	}
+	return errors.Join(errs...)
+}
+
+// kept returns the directories that lie beside the wallet's own because of a restore.
+func (h *home) kept() []string {
+	parent := h.PathDir(h.dir)
+	names, err := h.List(parent)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	own := h.PathBase(h.dir)
+	for _, name := range names {
+		if strings.HasPrefix(name, own+keptInfix) || name == own+restoringSuffix {
+			out = append(out, h.PathJoin(parent, name))
+		}
+	}
+	return out
+}
+
+func (h *home) destroy() error {
+	var errs []error
+	lost := h.readLock() // one that cannot be read names no secret of the keychain
+	for _, name := range []string{keyFile, keyCopyFile} {
+		if err := h.Remove(h.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	if lost == nil && h.lock.Keychain && h.keychain != nil {
+		for _, what := range []string{"half", "attempts", "generation"} {
+			if err := h.keychain.Delete(keychainName(h.lock.ID, what)); err != nil && !errors.Is(err, ErrNoSecret) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	return errors.Join(append(errs, h.RemoveAll(h.dir))...)
+}
+
+// LastUsed returns when the wallet that is there was last written to, as far as its files tell; zero if there is none.
+func LastUsed(o Options) time.Time {
+	h := o.home()
+	dir := h.path(storeDir)
+	names, err := h.List(dir)
+	if err != nil {
+		return time.Time{}
+	}
+	var newest time.Time
+	for _, name := range names {
+		if info, err := h.Stat(h.PathJoin(dir, name)); err == nil && info.ModTime().After(newest) {
+			newest = info.ModTime()
+		}
+	}
+	return newest
+}
