@@ -44,6 +44,8 @@ func (i *Issuer) cleanOnce(ctx context.Context) error {
 		}{
 			{"DELETE FROM token WHERE expires <= ?", []any{now}},
 			{"DELETE FROM refresh WHERE expires <= ?", []any{now}},
+			{"DELETE FROM pushed WHERE expires <= ?", []any{now}},
+			{"DELETE FROM code WHERE expires <= ?", []any{now - usedCodeKept.Milliseconds()}},
 			{"DELETE FROM used_nonce WHERE expires <= ?", []any{now}},
 			{"UPDATE offer SET state = ?, claims = NULL WHERE state = ? AND expires <= ?", []any{OfferExpired, OfferWaiting, now}},
 			{"DELETE FROM offer WHERE expires <= ?", []any{now - offerKept.Milliseconds()}},

@@ -32,6 +32,7 @@ type Config struct {
 	Network   string   `toml:"network"`    // network file
 	RateLimit int      `toml:"rate_limit"` // requests a second of one caller; default 500
 	Dev       bool     `toml:"-"`          // set by --dev only
+	Clients   []Client `toml:"clients"`    // wallets that may send people to the page where a card is collected; default: our own
 	Tenants   []Tenant `toml:"tenants"`
 }
 
@@ -100,6 +101,9 @@ func (c *Config) check(chainID string) (string, error) {
 			return "", fmt.Errorf("setting tenants: %q is given twice", t.ID)
 		}
 		seen[t.ID] = true
+	}
+	if err := checkClients(c.Clients); err != nil {
+		return "", err
 	}
 	if c.Network == "" {
 		if chainID == "" {

@@ -33,11 +33,17 @@ type desk struct {
 	pages *office.Pages
 
 	mu     sync.Mutex
-	offers map[string]*Offered
+	offers map[string]shownOffer
+}
+
+// shownOffer is an offer whose link and code can be seen until a time.
+type shownOffer struct {
+	*Offered
+	until time.Time
 }
 
 func newDesk(i *Issuer) *desk {
-	d := &desk{i: i, offers: map[string]*Offered{}}
+	d := &desk{i: i, offers: map[string]shownOffer{}}
 	cfg := office.PagesConfig{
 		App: "desk", Base: "/desk", Origin: i.cfg.Origin,
 		Roles:     []string{office.RoleHandOut, office.RoleRevoke},
@@ -157,6 +163,7 @@ func (d *desk) handOut(w http.ResponseWriter, r *http.Request, visit office.Visi
 		ConfigurationIDs: []string{r.PostForm.Get("configuration")},
 		Subject:          r.PostForm.Get("subject"),
 		TxCode:           r.PostForm.Get("code") != "",
+		Letter:           r.PostForm.Get("how") == "letter",
 		ByReference:      true, // a short link makes a code that every camera reads
 	})
 	if err != nil {
@@ -166,11 +173,12 @@ func (d *desk) handOut(w http.ResponseWriter, r *http.Request, visit office.Visi
 	d.mu.Lock()
 	now := d.i.elapsed()
 	for id, o := range d.offers {
-		if !now.Before(o.ExpiresAt) {
+		if !now.Before(o.until) {
 			delete(d.offers, id)
 		}
 	}
-	d.offers[offered.ID] = offered
+	// A letter is printed at once; its code is not there to be read for two weeks.
+	d.offers[offered.ID] = shownOffer{offered, now.Add(codeLife)}
 	d.mu.Unlock()
 	http.Redirect(w, r, "/desk/offers/"+offered.ID, http.StatusSeeOther)
 }
@@ -179,10 +187,11 @@ func (d *desk) handOut(w http.ResponseWriter, r *http.Request, visit office.Visi
 func (d *desk) onScreen(id string, waiting bool) *Offered {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !waiting {
-		delete(d.offers, id)
+	if o := d.offers[id]; waiting && d.i.elapsed().Before(o.until) {
+		return o.Offered
 	}
-	return d.offers[id]
+	delete(d.offers, id)
+	return nil
 }
 
 // ends says which words belong to an offer that has ended, or was taken.
@@ -193,6 +202,9 @@ var ends = map[string]struct{ key, tone, icon string }{
 	OfferCancelled: {"stopped", "none", "stopped"},
 	OfferBlocked:   {"dead", "stop", "revoked"},
 }
+
+// endsOfLetter are those for which a letter has other words.
+var endsOfLetter = map[string]string{OfferExpired: "desk.letter.expired", OfferBlocked: "desk.letter.dead"}
 
 func (d *desk) offer(w http.ResponseWriter, r *http.Request, visit office.Visit, id string) {
 	state, err := d.i.OfferState(r.Context(), visit.Tenant.ID, id)
@@ -209,8 +221,16 @@ func (d *desk) offer(w http.ResponseWriter, r *http.Request, visit office.Visit,
 	}
 	page := office.Page{Name: "offer", Title: visit.T("desk.offer.title"), Active: "/desk", Data: data}
 	offered := d.onScreen(id, state.State == OfferWaiting)
+	if state.Letter {
+		page.Title = visit.T("desk.letter.title")
+		data["Until"] = message.Date(visit.Lang, message.Local(state.ExpiresAt))
+	}
 	if state.State == OfferWaiting {
-		page.Refresh = pollEvery
+		if state.Letter {
+			page.Name = "letter"
+		} else {
+			page.Refresh = pollEvery
+		}
 		if offered != nil {
 			if data["QR"], err = office.QR(offered.URI, visit.T("office.qr")); err != nil {
 				d.fail(w, r, visit, err)
@@ -234,6 +254,9 @@ func (d *desk) offer(w http.ResponseWriter, r *http.Request, visit office.Visit,
 	}
 	data["Tone"], data["Icon"] = end.tone, end.icon
 	data["Title"], data["Text"] = visit.T("desk.offer."+end.key), visit.T("desk.offer."+end.key+".text")
+	if key := endsOfLetter[state.State]; state.Letter && key != "" {
+		data["Text"] = visit.T(key)
+	}
 	data["Live"] = state.State == OfferOpened || state.State == OfferIssued && state.Event == ""
 	data["Done"] = end.key == "done"
 	page.Name, page.Title = "offered", visit.T("desk.offer."+end.key)

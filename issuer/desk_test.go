@@ -229,3 +229,29 @@ func TestDesk(t *testing.T) {
 		}
 	})
 }
+
+// A letter is printed at once; later the desk knows that it is on its way, and not what stands in it.
+func TestDeskLetter(t *testing.T) {
+	w := newTown(t)
+	b := w.browser(tokenBoth)
+	status, body, at := b.post("/desk/offers", url.Values{"configuration": {PersonalData}, "subject": {"voorbeeld-1"}, "how": {"letter"}})
+	if status != 200 {
+		t.Fatal(status)
+	}
+	has(t, "letter", body, `<svg class="qr"`, "Saar Proefpersoon", "tot 4 december 2026", "Typ daar deze code")
+	code := codeText.FindStringSubmatch(body)
+	if code == nil {
+		t.Fatal("no code on the letter")
+	}
+	w.clock.add(codeLife)
+	if _, body, _ = b.get(at); strings.Contains(body, code[1]) || strings.Contains(body, "openid-credential-offer") || !strings.Contains(body, "niet meer te zien") {
+		t.Errorf("ten minutes later: %s", body)
+	}
+	w.clock.add(letterLife)
+	if _, body, _ = w.browser(tokenBoth).get(at); !strings.Contains(body, "niet binnen 14 dagen opgehaald") {
+		t.Errorf("two weeks later: %s", body)
+	}
+	if status, _, _ := w.browser(tokenBoth).post("/desk/offers", url.Values{"configuration": {PersonalData}, "how": {"letter"}}); status != http.StatusBadRequest {
+		t.Errorf("a letter to nobody: %d", status)
+	}
+}

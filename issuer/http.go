@@ -30,11 +30,15 @@ var routes = []route{
 	{"GET", "/.well-known/" + openid4vci.WellKnownAuthorization + "/issuer/{tenant}", "", getAuthorizationMetadata},
 	{"GET", "/.well-known/" + openid4vci.WellKnownJWTVCIssuer + "/issuer/{tenant}", "", getJWTIssuerMetadata},
 	{"GET", "/issuer/{tenant}/offers/{reference}", "", getOffer},
+	{"POST", "/issuer/{tenant}/par", "", postPush},
 	{"POST", "/issuer/{tenant}/token", "", postToken},
 	{"POST", "/issuer/{tenant}/nonce", "", postNonce},
 	{"POST", "/issuer/{tenant}/credential", "", postCredential},
 	{"POST", "/issuer/{tenant}/notification", "", postNotification},
 	// Everybody.
+	{"GET", "/issuer/{tenant}/authorize", "", getAuthorize},
+	{"POST", "/issuer/{tenant}/authorize", "", postAuthorize},
+	{"GET", "/issuer/{tenant}/assets/{rest:.*}", "", getAsset},
 	{"GET", "/issuer/{tenant}/types/" + PersonalData, "", getType},
 	{"GET", "/issuer/{tenant}/status/{list:[0-9]{1,9}}", "", getStatus},
 	// Staff.

@@ -5,12 +5,14 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
 	"github.com/gorilla/mux"
 
 	"github.com/zegel-id/zegel/pkg/oauth"
+	"github.com/zegel-id/zegel/pkg/office"
 	"github.com/zegel-id/zegel/pkg/openid4vci"
 	"github.com/zegel-id/zegel/pkg/web"
 )
@@ -61,6 +63,11 @@ func getType(i *Issuer, t *tenant, w http.ResponseWriter, r *http.Request) error
 	return nil
 }
 
+func getAsset(i *Issuer, t *tenant, w http.ResponseWriter, r *http.Request) error {
+	office.Assets(w, r)
+	return nil
+}
+
 func getOffer(i *Issuer, t *tenant, w http.ResponseWriter, r *http.Request) error {
 	offer, err := i.offerByReference(r.Context(), t, mux.Vars(r)["reference"])
 	if err != nil {
@@ -93,13 +100,33 @@ func getStatus(i *Issuer, t *tenant, w http.ResponseWriter, r *http.Request) err
 
 const maxTokenRequest = 16 << 10
 
-func postToken(i *Issuer, t *tenant, w http.ResponseWriter, r *http.Request) error {
+// tokenForm reads the form of a wallet with the proof of its key, if there is one.
+func (i *Issuer) tokenForm(t *tenant, w http.ResponseWriter, r *http.Request) (url.Values, *oauth.DPoP, error) {
 	i.proofNonce(t, w)
 	form, status := web.ReadForm(w, r, maxTokenRequest)
 	if status != 0 {
-		return &oauth.Error{Status: status, Code: oauth.InvalidRequest, Description: "the body is not a form within the limits"}
+		return nil, nil, &oauth.Error{Status: status, Code: oauth.InvalidRequest, Description: "the body is not a form within the limits"}
 	}
 	proof, err := i.prove(t, r, "")
+	return form, proof, err
+}
+
+// postPush takes a request that a person is to be asked (RFC 9126, Section 2).
+func postPush(i *Issuer, t *tenant, w http.ResponseWriter, r *http.Request) error {
+	form, proof, err := i.tokenForm(t, w, r)
+	if err != nil {
+		return err
+	}
+	uri, err := i.push(r.Context(), t, form, proof)
+	if err != nil {
+		return err
+	}
+	web.WriteJSON(w, http.StatusCreated, map[string]any{"request_uri": uri, "expires_in": int(pushedLife.Seconds())})
+	return nil
+}
+
+func postToken(i *Issuer, t *tenant, w http.ResponseWriter, r *http.Request) error {
+	form, proof, err := i.tokenForm(t, w, r)
 	if err != nil {
 		return err
 	}

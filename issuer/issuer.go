@@ -76,6 +76,7 @@ type Issuer struct {
 	proofNonces nonceKey
 	replays     oauth.Replays
 	metrics     *metrics
+	collect     *office.Public
 
 	handler http.Handler
 	running context.Context // until Close
@@ -125,6 +126,7 @@ func Open(ctx context.Context, cfg Config, deps Deps) (*Issuer, error) {
 		return nil, errors.Join(err, i.db.Close())
 	}
 	i.metrics = newMetrics(i)
+	i.collect = newCollect(i)
 	i.handler = i.routes()
 	i.running, i.stop = context.WithCancel(context.WithoutCancel(ctx))
 	for _, t := range i.tenants {

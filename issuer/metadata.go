@@ -155,11 +155,18 @@ func (t *tenant) authorizationMetadata() *openid4vci.AuthorizationMetadata {
 	return &openid4vci.AuthorizationMetadata{
 		Issuer:        t.base,
 		TokenEndpoint: t.base + "/token",
-		GrantTypes:    []string{openid4vci.GrantPreAuthorized, openid4vci.GrantRefresh},
-		ResponseTypes: []string{},
+		GrantTypes:    []string{openid4vci.GrantPreAuthorized, openid4vci.GrantCode, openid4vci.GrantRefresh},
+		ResponseTypes: []string{oauth.ResponseTypeCode},
 		AuthMethods:   []string{"none"},
 		Anonymous:     true,
 		DPoPAlgs:      []string{oauth.DPoPAlgorithm},
+
+		AuthorizationEndpoint: t.base + "/authorize",
+		PushEndpoint:          t.base + "/par",
+		PushOnly:              true,
+		Challenges:            []string{oauth.ChallengeS256},
+		Names:                 true,
+		Scopes:                []string{PersonalData},
 	}
 }
 

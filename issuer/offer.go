@@ -21,6 +21,9 @@ type OfferRequest struct {
 	Claims           map[string]any `json:"claims,omitempty"`
 	TxCode           bool           `json:"tx_code,omitempty"`
 	ByReference      bool           `json:"by_reference,omitempty"`
+	// Letter makes an offer to send home: the person types its code on our page and collects the card within two weeks. Only for a
+	// subject; there is always a code.
+	Letter bool `json:"letter,omitempty"`
 }
 
 // Offered is a made offer. URI and TxCode are told once: only their hashes are kept.
@@ -47,6 +50,7 @@ type OfferStatus struct {
 	State     string    `json:"state"`
 	Subject   string    `json:"subject,omitempty"`
 	TxCode    bool      `json:"tx_code"`
+	Letter    bool      `json:"letter,omitempty"`
 	Tries     int       `json:"tries"` // wrong transaction codes
 	ExpiresAt time.Time `json:"expires_at"`
 	// Event is what the wallet said afterwards: "", "credential_accepted", "credential_failure", or
@@ -67,8 +71,11 @@ func (i *Issuer) Offer(ctx context.Context, tenantID, staffName string, r OfferR
 	if err := t.checkOffer(r); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrInvalid, err)
 	}
-	now := i.elapsed()
-	out := &Offered{ID: newID(), ExpiresAt: now.Add(codeLife).UTC().Truncate(time.Second)}
+	now, life, kind := i.elapsed(), codeLife, "code"
+	if r.Letter {
+		r.TxCode, life, kind = true, letterLife, "issuer_state"
+	}
+	out := &Offered{ID: newID(), ExpiresAt: now.Add(life).UTC().Truncate(time.Second)}
 	// An offer by reference is made again from its address when a wallet asks, so that no code has to be stored.
 	reference := newSecret()
 	code := offerCode(reference)
@@ -77,7 +84,7 @@ func (i *Issuer) Offer(ctx context.Context, tenantID, staffName string, r OfferR
 			return nil, err
 		}
 	}
-	offer := t.offer(r.ConfigurationIDs, code, r.TxCode)
+	offer := t.offer(r.ConfigurationIDs, code, r.TxCode, r.Letter)
 	out.URI = offer.Link()
 	var referenceHash, txHash, sealed []byte
 	if r.ByReference {
@@ -101,9 +108,9 @@ func (i *Issuer) Offer(ctx context.Context, tenantID, staffName string, r OfferR
 		return nil, err
 	}
 	err = i.db.Write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.Exec(`INSERT INTO offer (id, tenant, code, reference, tx_code, configurations, subject, claims, staff, state, created, expires)
-			VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`, out.ID, t.ID, hashed("code", code), referenceHash, txHash, string(ids), r.Subject, sealed,
-			staffName, OfferWaiting, now.UnixMilli(), now.Add(codeLife).UnixMilli())
+		_, err := tx.Exec(`INSERT INTO offer (id, tenant, code, reference, tx_code, configurations, subject, claims, staff, state, created, expires, letter)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`, out.ID, t.ID, hashed(kind, code), referenceHash, txHash, string(ids), r.Subject, sealed,
+			staffName, OfferWaiting, now.UnixMilli(), now.Add(life).UnixMilli(), r.Letter)
 		if err != nil {
 			return err
 		}
@@ -126,6 +133,8 @@ func (t *tenant) checkOffer(r OfferRequest) error {
 		}
 	}
 	switch {
+	case r.Letter && r.Subject == "":
+		return errors.New("a letter is for a subject")
 	case (r.Subject == "") == (r.Claims == nil):
 		return errors.New("exactly one of subject and claims is needed")
 	case r.Claims != nil:
@@ -138,7 +147,11 @@ func (t *tenant) checkOffer(r OfferRequest) error {
 	return nil
 }
 
-func (t *tenant) offer(configurations []string, code string, txCode bool) *openid4vci.Offer {
+func (t *tenant) offer(configurations []string, code string, txCode, letter bool) *openid4vci.Offer {
+	if letter { // its code is for our page, not for the wallet
+		return &openid4vci.Offer{CredentialIssuer: t.base, ConfigurationIDs: configurations,
+			Grants: &openid4vci.Grants{Code: &openid4vci.CodeGrant{IssuerState: code}}}
+	}
 	grant := &openid4vci.PreAuthorized{Code: code}
 	if txCode {
 		grant.TxCode = &openid4vci.TxCode{InputMode: "numeric", Length: 6}
@@ -154,9 +167,10 @@ func offerCode(reference string) string {
 func (i *Issuer) offerByReference(ctx context.Context, t *tenant, reference string) (*openid4vci.Offer, error) {
 	var ids string
 	var txCode []byte
-	err := i.db.Read().QueryRowContext(ctx, `SELECT configurations, tx_code FROM offer
+	var letter bool
+	err := i.db.Read().QueryRowContext(ctx, `SELECT configurations, tx_code, letter FROM offer
 		WHERE reference = ? AND tenant = ? AND state = ? AND expires > ?`,
-		hashed("reference", reference), t.ID, OfferWaiting, i.elapsed().UnixMilli()).Scan(&ids, &txCode)
+		hashed("reference", reference), t.ID, OfferWaiting, i.elapsed().UnixMilli()).Scan(&ids, &txCode, &letter)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, fmt.Errorf("%w: offer", ErrNotFound)
 	}
@@ -167,7 +181,7 @@ func (i *Issuer) offerByReference(ctx context.Context, t *tenant, reference stri
 	if err := json.Unmarshal([]byte(ids), &configurations); err != nil {
 		return nil, err
 	}
-	return t.offer(configurations, offerCode(reference), txCode != nil), nil
+	return t.offer(configurations, offerCode(reference), txCode != nil, letter), nil
 }
 
 // OfferState returns how far an offer is. Error: [ErrNotFound].
@@ -178,8 +192,8 @@ func (i *Issuer) OfferState(ctx context.Context, tenantID, id string) (*OfferSta
 	}
 	s := &OfferStatus{ID: id}
 	var expires int64
-	err = i.db.Read().QueryRowContext(ctx, `SELECT state, subject, tx_code IS NOT NULL, tries, expires FROM offer WHERE id = ? AND tenant = ?`, id, t.ID).
-		Scan(&s.State, &s.Subject, &s.TxCode, &s.Tries, &expires)
+	err = i.db.Read().QueryRowContext(ctx, `SELECT state, subject, tx_code IS NOT NULL, letter, tries, expires FROM offer WHERE id = ? AND tenant = ?`, id, t.ID).
+		Scan(&s.State, &s.Subject, &s.TxCode, &s.Letter, &s.Tries, &expires)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, fmt.Errorf("%w: offer", ErrNotFound)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/zegel-id/zegel/pkg/jose"
+	"github.com/zegel-id/zegel/pkg/oauth"
 )
 
 // lines collects log lines.
@@ -68,6 +69,13 @@ func TestNothingLeaks(t *testing.T) {
 	h.take(h.renew())
 	h.credential(1)
 	w.post("/token?refresh_token="+h.refresh, h.refresh, nil)
+	// A letter: a wrong code, the right one, and the trade.
+	o, issuerState := w.letter()
+	c := w.collector()
+	c.push(issuerState, nil)
+	c.page("prove", "code", "Kanariecode")
+	letterCode := c.answered(o)
+	c.take(c.redeem(letterCode, nil))
 	// An offer that nobody takes does not keep its claims.
 	w.offer(OfferRequest{Claims: claims})
 	w.clock.add(codeLife)
@@ -83,7 +91,8 @@ func TestNothingLeaks(t *testing.T) {
 		t.Fatal(err)
 	}
 	reference := offered.URI[strings.LastIndex(offered.URI, "%2F")+3:]
-	secrets := []string{"Kanarie", "1971-07-13", code, offered.TxCode + "\"", token.AccessToken, h.access, h.refresh, first, h.nonce, nonce, got.NotificationID, tokenBoth, reference}
+	secrets := []string{"Kanarie", "1971-07-13", code, offered.TxCode + "\"", token.AccessToken, h.access, h.refresh, first, h.nonce, nonce, got.NotificationID, tokenBoth, reference,
+		issuerState, letterCode, c.verifier, strings.TrimPrefix(c.request, oauth.RequestURI), c.access, c.refresh}
 	log.mu.Lock()
 	text := log.String()
 	log.mu.Unlock()

@@ -28,7 +28,7 @@ func TestRequired(t *testing.T) {
 		test func(t *testing.T)
 	}{
 		{"VCI-01", codeOnce}, {"VCI-02", txCodeTries}, {"VCI-03", txCodeExpected}, {"VCI-04", nonces}, {"VCI-05", badProofs},
-		{"VCI-06", proofKeys}, {"VCI-07", accessTokens}, {"VCI-08", boundToKey}, {"VCI-09", unknownThings}, {"VCI-11", untrustedIssuer}, {"VCI-13", notifications},
+		{"VCI-06", proofKeys}, {"VCI-07", accessTokens}, {"VCI-08", boundToKey}, {"VCI-09", unknownThings}, {"VCI-10", browserFlow}, {"VCI-11", untrustedIssuer}, {"VCI-13", notifications},
 		{"VCI-14", refusedNonces}, {"STL-10", indicesOnce}, {"STL-11", revokedForGood}, {"STL-12", listRequest}, {"DIS-11", salts},
 		{"OPS-03", callerLimit}, {"OPS-04", storeTrouble}, {"OPS-08", productionSettings}, {"WEB-07", faceSettings},
 	} {
@@ -103,7 +103,7 @@ func codeOnce(t *testing.T) {
 	}
 	w.open()
 	w.want("after a restart", w.form("/token", redeemForm(code, "")), 400, "invalid_grant")
-	w.want("wrong grant type", w.form("/token", url.Values{"grant_type": {"authorization_code"}}), 400, "unsupported_grant_type")
+	w.want("wrong grant type", w.form("/token", url.Values{"grant_type": {"password"}}), 400, "unsupported_grant_type")
 	w.want("no grant type", w.form("/token", url.Values{}), 400, "invalid_request")
 	w.want("repeated parameter", w.form("/token", url.Values{"grant_type": {openid4vci.GrantPreAuthorized}, "pre-authorized_code": {"a", "b"}}), 400, "invalid_request")
 	w.want("media type", w.call("POST", "/token", "application/json", "", "{}"), 415, "invalid_request")

@@ -14,6 +14,12 @@ network = "/etc/zegel/network.json"
 # Requests a second of one caller: an address, or a member of staff. Ten times as many may come at once.
 rate_limit = 500
 
+# Wallets that may send people to the page where a card is collected with the code of a letter. Without any: Zegel's own.
+# [[clients]]
+# id = "wallet-voorbeeld"
+# name = "Voorbeeldwallet"
+# redirect_uris = ["nl.voorbeeld.wallet:/klaar", "http://127.0.0.1/klaar"]
+
 [[tenants]]
 # Path part of the credential issuer identifier: <origin>/issuer/<id>
 id = "voorbeeldstad"

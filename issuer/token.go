@@ -51,11 +51,13 @@ func (i *Issuer) token(ctx context.Context, t *tenant, form map[string][]string,
 		return nil, refuse(oauth.InvalidRequest, "grant_type is missing")
 	case openid4vci.GrantPreAuthorized:
 		return i.redeem(ctx, t, form, proof)
+	case openid4vci.GrantCode:
+		return i.redeemCode(ctx, t, form, proof)
 	case openid4vci.GrantRefresh:
 		secret, _ := parameter(form, "refresh_token")
 		return i.refresh(ctx, t, secret, proof)
 	}
-	return nil, refuse(oauth.UnsupportedGrantType, "only the pre-authorized code and the refresh token are supported")
+	return nil, refuse(oauth.UnsupportedGrantType, "only the pre-authorized code, the authorization code and the refresh token are supported")
 }
 
 // redeem trades a pre-authorized code for an access token (OpenID4VCI 1.0, Section 6). With a proof the token is bound to its
@@ -88,21 +90,21 @@ func (i *Issuer) redeem(ctx context.Context, t *tenant, form map[string][]string
 		out, refused = nil, nil
 		invalid := refuse(oauth.InvalidGrant, "the code or the transaction code does not hold")
 		var o struct {
-			id, state, ids, subject string
-			txHash, claims          []byte
-			tries                   int
-			expires, millis         int64
+			state, ids     string
+			txHash, claims []byte
+			tries          int
+			expires        int64
 		}
-		o.millis = i.elapsed().UnixMilli()
+		g := grantedOffer{client: client, details: withDetails, wanted: wanted, millis: i.elapsed().UnixMilli()}
 		err = tx.QueryRow("SELECT id, state, configurations, subject, tx_code, claims, tries, expires FROM offer WHERE code = ? AND tenant = ?",
-			hashed("code", code), t.ID).Scan(&o.id, &o.state, &o.ids, &o.subject, &o.txHash, &o.claims, &o.tries, &o.expires)
+			hashed("code", code), t.ID).Scan(&g.id, &o.state, &o.ids, &g.subject, &o.txHash, &o.claims, &o.tries, &o.expires)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
 			refused = invalid
 			return nil
 		case err != nil:
 			return err
-		case o.state != OfferWaiting || o.millis >= o.expires:
+		case o.state != OfferWaiting || g.millis >= o.expires:
 			refused = invalid
 			return nil
 		case withTxCode && o.txHash == nil:
@@ -114,58 +116,27 @@ func (i *Issuer) redeem(ctx context.Context, t *tenant, form map[string][]string
 		}
 		if o.txHash != nil && !hmac.Equal(o.txHash, hashedTxCode(code, txCode)) {
 			refused = invalid
-			return i.wrongTxCode(tx, t, o.id, o.tries+1)
+			return i.wrongTxCode(tx, t, g.id, o.tries+1)
 		}
-		var ids []string
-		if err := json.Unmarshal([]byte(o.ids), &ids); err != nil {
+		if err := json.Unmarshal([]byte(o.ids), &g.ids); err != nil {
 			return err
 		}
-		answer := &tokenResponse{AccessToken: newSecret(), TokenType: "Bearer", ExpiresIn: int(tokenLife.Seconds())}
-		for _, id := range ids {
-			if withDetails && (len(wanted) == 0 || slices.Contains(wanted, id)) {
-				answer.Details = append(answer.Details, authorizationDetail{"openid_credential", id, []string{identifier(o.id, id)}})
+		if proof != nil && !proofUsed {
+			if refused = i.useProof(proof); refused != nil {
+				return nil
 			}
+			proofUsed = true
 		}
-		if withDetails && len(answer.Details) == 0 {
-			refused = refuse(oauth.InvalidRequest, "authorization_details name no credential of the offer")
-			return nil
-		}
-		thumbprint := ""
-		if proof != nil {
-			if !proofUsed {
-				if refused = i.useProof(proof); refused != nil {
-					return nil
-				}
-				proofUsed = true
-			}
-			thumbprint, answer.TokenType = proof.Thumbprint, oauth.SchemeDPoP
-			// Data that came with the offer are not kept, so there is nothing to renew them from.
-			if o.subject != "" && t.RenewDays > 0 {
-				expires := o.millis + (time.Duration(t.RenewDays) * 24 * time.Hour).Milliseconds()
-				if answer.RefreshToken, err = newRefresh(tx, t, o.id, client, withDetails, thumbprint, expires); err != nil {
-					return err
-				}
-			}
-		}
+		var plain []byte
 		if o.claims != nil {
-			plain, err := unseal(code, o.claims)
-			if err != nil {
-				return err
-			}
-			if o.claims, err = seal(answer.AccessToken, plain); err != nil {
+			if plain, err = unseal(code, o.claims); err != nil {
 				return err
 			}
 		}
-		if _, err := tx.Exec("UPDATE offer SET state = ?, claims = NULL WHERE id = ?", OfferOpened, o.id); err != nil {
-			return err
+		if out, err = i.hand(tx, t, g, proof, plain); err == nil && out == nil {
+			refused = refuse(oauth.InvalidRequest, "authorization_details name no credential of the offer")
 		}
-		_, err = tx.Exec("INSERT INTO token (hash, tenant, offer, client, details, claims, expires, thumbprint) VALUES (?,?,?,?,?,?,?,?)",
-			hashed("token", answer.AccessToken), t.ID, o.id, client, withDetails, o.claims, o.millis+tokenLife.Milliseconds(), thumbprint)
-		if err != nil {
-			return err
-		}
-		out = answer
-		return i.audit(tx, t, "wallet", "offer.redeem", o.id, "ok")
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -174,6 +145,57 @@ func (i *Issuer) redeem(ctx context.Context, t *tenant, form map[string][]string
 		return nil, refused
 	}
 	return out, nil
+}
+
+// grantedOffer is an offer whose code was good.
+type grantedOffer struct {
+	id, subject, client string
+	ids                 []string // its configurations
+	details             bool     // authorization_details were sent
+	wanted              []string // those that they name; none: all
+	millis              int64    // now
+}
+
+// hand gives out the tokens of an offer, and writes down that it was taken. With a proof they are bound to its key, and a refresh
+// token is among them. claims came with the offer. Nil if nothing of the offer is wanted: then nothing has changed.
+func (i *Issuer) hand(tx *sql.Tx, t *tenant, g grantedOffer, proof *oauth.DPoP, claims []byte) (*tokenResponse, error) {
+	answer := &tokenResponse{AccessToken: newSecret(), TokenType: "Bearer", ExpiresIn: int(tokenLife.Seconds())}
+	for _, id := range g.ids {
+		if g.details && (len(g.wanted) == 0 || slices.Contains(g.wanted, id)) {
+			answer.Details = append(answer.Details, authorizationDetail{"openid_credential", id, []string{identifier(g.id, id)}})
+		}
+	}
+	if g.details && len(answer.Details) == 0 {
+		return nil, nil
+	}
+	thumbprint := ""
+	if proof != nil {
+		thumbprint, answer.TokenType = proof.Thumbprint, oauth.SchemeDPoP
+		// Data that came with the offer are not kept, so there is nothing to renew them from.
+		if g.subject != "" && t.RenewDays > 0 {
+			expires := g.millis + (time.Duration(t.RenewDays) * 24 * time.Hour).Milliseconds()
+			var err error
+			if answer.RefreshToken, err = newRefresh(tx, t, g.id, g.client, g.details, thumbprint, expires); err != nil {
+				return nil, err
+			}
+		}
+	}
+	var sealed []byte
+	if claims != nil {
+		var err error
+		if sealed, err = seal(answer.AccessToken, claims); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := tx.Exec("UPDATE offer SET state = ?, claims = NULL WHERE id = ?", OfferOpened, g.id); err != nil {
+		return nil, err
+	}
+	_, err := tx.Exec("INSERT INTO token (hash, tenant, offer, client, details, claims, expires, thumbprint) VALUES (?,?,?,?,?,?,?,?)",
+		hashed("token", answer.AccessToken), t.ID, g.id, g.client, g.details, sealed, g.millis+tokenLife.Milliseconds(), thumbprint)
+	if err != nil {
+		return nil, err
+	}
+	return answer, i.audit(tx, t, "wallet", "offer.redeem", g.id, "ok")
 }
 
 // wrongTxCode counts a wrong try. The last one ends the offer; the clerk sees that in its state.

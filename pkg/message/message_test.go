@@ -14,12 +14,13 @@ import (
 // used finds keys in templates and code: {{.T "key"}}, visit.T("key"), message.Text(lang, "key") and the like.
 var (
 	inTemplate = regexp.MustCompile(`\$?\.(?:T|N|Rich) "([a-z0-9_.-]+)"`)
-	inCode     = regexp.MustCompile(`"((?:office|start|registry|counter|desk|category|preset|claim|time)\.[a-z0-9_.-]+)"`)
+	inCode     = regexp.MustCompile(`"((?:office|start|registry|counter|desk|collect|category|preset|claim|time)\.[a-z0-9_.-]+)"`)
 )
 
 // made are beginnings of keys whose end comes from a state, a category or a name.
 var made = []string{"category.", "preset.", "office.error.title.", "office.error.text.", "office.login.title.", "desk.card.",
-	"desk.reason.", "desk.offer.", "office.counter", "office.desk", "office.start", "office.registry",
+	"desk.reason.", "desk.offer.", "office.counter", "office.desk", "office.start", "office.registry", "office.collect",
+	"collect.done.", "collect.gone.", "collect.blocked.",
 	"registry.error.", "registry.grade.", "registry.kind.", "registry.outcome.", "registry.use.", "registry.parameter.", "registry.action.", "registry.fact.",
 	"wallet.status.", "wallet.secret.", "wallet.activity.", "wallet.notice.", "wallet.place.", "wallet.lang.", "wallet.settings.lang", "wallet.settings.appearance", "wallet.settings.scale",
 	"wallet.settings.lock", "wallet.settings.storage.", "wallet.storage.", "wallet.strength.", "wallet.restore.need.", "wallet.forgot.lead.", "wallet.trouble.", "wallet.card.dead.", "wallet.erase.", "wallet.welcome.",

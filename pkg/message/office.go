@@ -16,6 +16,7 @@ var officeTexts = map[string]text{
 	"office.counter":        {"Balie", "Counter"},
 	"office.desk":           {"Uitgifte", "Issuing desk"},
 	"office.registry":       {"Register", "Register"},
+	"office.collect":        {"Kaart ophalen", "Collect a card"},
 	"office.skip":           {"Direct naar de inhoud", "Skip to content"},
 	"office.menu":           {"Menu", "Menu"},
 	"office.other-language": {"English", "Nederlands"},

@@ -1,10 +1,13 @@
-// Package oauth holds what OpenID4VCI and OpenID4VP share of OAuth 2.0: the error response and its codes, and proofs that
-// bind a token to a key (DPoP, RFC 9449).
+// Package oauth holds what OpenID4VCI and OpenID4VP share of OAuth 2.0: the error response and its codes, proofs that
+// bind a token to a key (DPoP, RFC 9449), and the messages of the authorization code flow.
 //
 // An endpoint answers with [Error.Write]; a client reads an answer with [ParseError]. A client makes proofs with a [Prover],
-// a server checks them with [VerifyDPoP] and [Replays].
+// a server checks them with [VerifyDPoP] and [Replays]. A server reads a pushed request with [ParseAuthorizationRequest] and
+// answers through the browser with [AuthorizationRequest.Answer]; a client notes a [Pending] request and checks the answer with
+// [Callback.Code].
 //
-// It deliberately leaves out any authorization server: the issuer's token endpoint is in package issuer.
+// It deliberately leaves out any authorization server: the issuer's endpoints, and what they remember, are in package issuer. It
+// knows one form of PKCE (S256), one response mode (query), and no authorization request that was not pushed.
 package oauth
 
 import (
@@ -15,7 +18,7 @@ import (
 	"github.com/zegel-id/zegel/pkg/jose"
 )
 
-// Code is an error code of RFC 6749, RFC 9449, OpenID4VCI 1.0 or OpenID4VP 1.0.
+// Code is an error code of RFC 6749, RFC 9101, RFC 9449, OpenID4VCI 1.0 or OpenID4VP 1.0.
 type Code string
 
 // Codes in use.
@@ -24,6 +27,9 @@ const (
 	InvalidClient            Code = "invalid_client"
 	InvalidGrant             Code = "invalid_grant"
 	UnsupportedGrantType     Code = "unsupported_grant_type"
+	UnsupportedResponseType  Code = "unsupported_response_type"
+	RequestNotSupported      Code = "request_not_supported"
+	InvalidScope             Code = "invalid_scope"
 	InvalidToken             Code = "invalid_token"
 	AccessDenied             Code = "access_denied"
 	InvalidCredentialRequest Code = "invalid_credential_request"

@@ -49,15 +49,17 @@ func (p *Pages) page(route string, touch bool, h Handler) http.HandlerFunc {
 	}
 }
 
-// ownForm reports whether a request that changes something comes from our own pages. A request that does not say where
-// it comes from does not.
-func (p *Pages) ownForm(r *http.Request) bool {
+func (p *Pages) ownForm(r *http.Request) bool { return OwnForm(r, p.cfg.Origin) }
+
+// OwnForm reports whether a request that changes something comes from our own pages, which are at an origin. A request that does
+// not say where it comes from does not.
+func OwnForm(r *http.Request, own string) bool {
 	origin, site := r.Header.Values("Origin"), r.Header.Values("Sec-Fetch-Site")
 	if len(origin) == 0 && len(site) == 0 {
 		return false
 	}
 	for _, o := range origin {
-		if o != p.cfg.Origin {
+		if o != own {
 			return false
 		}
 	}

@@ -133,6 +133,8 @@ type View struct {
 	App, Base string
 	Title     string
 	Path      string // for the language switch
+	Keep      template.URL
+	Bare      bool
 	Nav       []NavItem
 	Active    string // Href of the place in the rail
 	Pill      Pill
@@ -177,6 +179,7 @@ type Page struct {
 	Active  string
 	Status  int // default 200
 	Refresh int
+	Keep    template.URL // parameters of the query that another language keeps, with & at the end
 	Data    any
 }
 

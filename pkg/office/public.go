@@ -14,14 +14,16 @@ import (
 	"github.com/zegel-id/zegel/pkg/web"
 )
 
-// PublicConfig describes pages that everybody may read, without a login. All fields but Logger are required.
+// PublicConfig describes pages that everybody may read, without a login. All fields but Nav, Register and Logger are required.
 type PublicConfig struct {
-	App       string    // name of the set, and of its texts
-	Nav       []NavItem // Href below the base, without a slash in front
-	Templates fs.FS     // as in [PagesConfig]; what they define as "head" stands in the head of each page
-	Register  func() Freshness
+	App       string           // name of the set, and of its texts
+	Nav       []NavItem        // Href below the base, without a slash in front
+	Templates fs.FS            // as in [PagesConfig]; what they define as "head" stands in the head of each page
+	Register  func() Freshness // nil: the pages say nothing about it
 	Now       func() time.Time
 	Logger    *slog.Logger
+	// Bare pages stand alone: they lead nowhere, and have their assets beside them.
+	Bare bool
 }
 
 // Public is the shell of pages without a login. Its links are relative, so that it can stand under any path.
@@ -77,9 +79,14 @@ func preferred(header string) string {
 // Show renders a page. Active is the Href of its place in the rail.
 func (p *Public) Show(w http.ResponseWriter, r *http.Request, visit Visit, page Page) {
 	base := Base(r)
+	if p.cfg.Bare {
+		base = "."
+	}
 	view := View{
-		Visit: visit, App: p.cfg.App, Base: base, Title: page.Title, Active: base + "/" + page.Active,
-		Pill: registerPill(visit.Lang, p.cfg.Register(), p.cfg.Now()), Data: page.Data,
+		Visit: visit, App: p.cfg.App, Base: base, Title: page.Title, Active: base + "/" + page.Active, Keep: page.Keep, Bare: p.cfg.Bare, Data: page.Data,
+	}
+	if p.cfg.Register != nil {
+		view.Pill = registerPill(visit.Lang, p.cfg.Register(), p.cfg.Now())
 	}
 	for _, n := range p.cfg.Nav {
 		n.Href = base + "/" + n.Href

@@ -45,6 +45,14 @@ type Opened struct {
 	anonymous bool
 	// dpop: it takes proofs that we can make.
 	dpop bool
+	// server is what the authorization server says of itself.
+	server *AuthorizationMetadata
+}
+
+// InBrowser reports whether the offer is collected with [Client.Authorize]: a person proves who they are on a page of the issuer. An
+// offer with a pre-authorized code needs no page.
+func (o *Opened) InBrowser() bool {
+	return o.Offer.Grants != nil && o.Offer.Grants.PreAuthorized == nil && o.Offer.Grants.Code != nil
 }
 
 // Open reads a link (openid-credential-offer://, haip-vci:// or https), by value or by reference, and the issuer's
@@ -55,10 +63,13 @@ func (c *Client) Open(ctx context.Context, link string) (*Opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	if offer.Grants == nil || offer.Grants.PreAuthorized == nil {
-		return nil, fmt.Errorf("%w: the offer has no pre-authorized code, and no other grant is supported", ErrMalformed)
+	switch g := offer.Grants; {
+	case g != nil && g.PreAuthorized != nil:
+		return c.look(ctx, offer, g.PreAuthorized.AuthorizationServer, GrantPreAuthorized)
+	case g != nil && g.Code != nil:
+		return c.look(ctx, offer, g.Code.AuthorizationServer, GrantCode)
 	}
-	return c.look(ctx, offer, offer.Grants.PreAuthorized.AuthorizationServer, GrantPreAuthorized)
+	return nil, fmt.Errorf("%w: the offer has neither a pre-authorized code nor an authorization code grant, and no other is supported", ErrMalformed)
 }
 
 // look gets the metadata of an offer's issuer, finds out who it is, and where its tokens come from.
@@ -305,8 +316,11 @@ func (c *Client) authorization(ctx context.Context, o *Opened, named, grant stri
 		if err := c.Fetch.Check(m.TokenEndpoint); err != nil {
 			return fmt.Errorf("%w: token endpoint %q", ErrEndpointRefused, m.TokenEndpoint)
 		}
-		o.TokenEndpoint, o.AuthorizationServer, o.anonymous = m.TokenEndpoint, server, m.Anonymous
+		o.TokenEndpoint, o.AuthorizationServer, o.anonymous, o.server = m.TokenEndpoint, server, m.Anonymous, m
 		o.dpop = c.DPoP != nil && slices.Contains(m.DPoPAlgs, oauth.DPoPAlgorithm)
+		if grant == GrantCode {
+			return c.checkCodeFlow(o)
+		}
 		return nil
 	}
 	return failure

@@ -166,7 +166,7 @@ func (s *stranger) offer(ids ...string) *Offer {
 	if len(ids) == 0 {
 		ids = []string{"card"}
 	}
-	return &Offer{s.base, ids, &Grants{&PreAuthorized{Code: "code"}}}
+	return &Offer{s.base, ids, &Grants{PreAuthorized: &PreAuthorized{Code: "code"}}}
 }
 
 func (s *stranger) called(path string) int {

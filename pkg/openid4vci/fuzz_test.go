@@ -45,7 +45,7 @@ func FuzzParseOffer(f *testing.F) {
 }
 
 func FuzzParseLink(f *testing.F) {
-	o := &Offer{"https://i.example/t", []string{"a"}, &Grants{&PreAuthorized{Code: "c"}}}
+	o := &Offer{"https://i.example/t", []string{"a"}, &Grants{PreAuthorized: &PreAuthorized{Code: "c"}}}
 	f.Add(o.Link())
 	f.Add(LinkByReference("https://i.example/o"))
 	f.Add("https://w.example/?credential_offer_uri=x&credential_offer=y")

@@ -128,6 +128,15 @@ type AuthorizationMetadata struct {
 	Anonymous bool `json:"pre-authorized_grant_anonymous_access_supported,omitempty"`
 	// DPoPAlgs says which proofs bind a token to a key (RFC 9449, Section 5.1); none: tokens are for who bears them.
 	DPoPAlgs []string `json:"dpop_signing_alg_values_supported,omitempty"`
+
+	// Of the authorization code flow: where a person is asked, and where the request is pushed before (RFC 9126, Section 5); which
+	// code challenges are taken (RFC 8414, Section 2); and that answers through the browser name the server (RFC 9207, Section 3).
+	AuthorizationEndpoint string   `json:"authorization_endpoint,omitempty"`
+	PushEndpoint          string   `json:"pushed_authorization_request_endpoint,omitempty"`
+	PushOnly              bool     `json:"require_pushed_authorization_requests,omitempty"`
+	Challenges            []string `json:"code_challenge_methods_supported,omitempty"`
+	Names                 bool     `json:"authorization_response_iss_parameter_supported,omitempty"`
+	Scopes                []string `json:"scopes_supported,omitempty"`
 }
 
 // ParseAuthorizationMetadata reads the metadata of the authorization server issuer. Error: [ErrMalformed].

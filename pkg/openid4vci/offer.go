@@ -17,7 +17,14 @@ type Offer struct {
 
 // Grants of an offer.
 type Grants struct {
+	Code          *CodeGrant     `json:"authorization_code,omitempty"`
 	PreAuthorized *PreAuthorized `json:"urn:ietf:params:oauth:grant-type:pre-authorized_code,omitempty"`
+}
+
+// CodeGrant is the authorization code grant of an offer: the person proves who they are on a page of the issuer.
+type CodeGrant struct {
+	IssuerState         string `json:"issuer_state,omitempty"` // tells the issuer which offer it is
+	AuthorizationServer string `json:"authorization_server,omitempty"`
 }
 
 // PreAuthorized is the pre-authorized code grant of an offer.
@@ -38,6 +45,7 @@ type TxCode struct {
 const (
 	maxDescription = 300 // characters
 	maxTxCode      = 64
+	maxIssuerState = 512 // bytes
 )
 
 // ParseOffer reads an offer's JSON. Unknown members and grants are ignored. Error: [ErrMalformed].
@@ -82,17 +90,42 @@ func parseOffer(data []byte) (*Offer, error) {
 		return &o, err
 	}
 	o.Grants = &Grants{}
-	if _, ok := grants[GrantPreAuthorized]; !ok {
-		return &o, nil
-	}
 	var grant map[string]json.RawMessage
-	if _, err := member(grants, GrantPreAuthorized, &grant); err != nil {
+	if ok, err := member(grants, GrantPreAuthorized, &grant); err != nil {
 		return nil, err
+	} else if ok {
+		if o.Grants.PreAuthorized, err = parsePreAuthorized(grant); err != nil {
+			return nil, err
+		}
 	}
-	if o.Grants.PreAuthorized, err = parsePreAuthorized(grant); err != nil {
+	var code map[string]json.RawMessage
+	if ok, err := member(grants, GrantCode, &code); err != nil {
 		return nil, err
+	} else if ok {
+		if o.Grants.Code, err = parseCodeGrant(code); err != nil {
+			return nil, err
+		}
 	}
 	return &o, nil
+}
+
+func parseCodeGrant(m map[string]json.RawMessage) (*CodeGrant, error) {
+	var c CodeGrant
+	if _, err := member(m, "issuer_state", &c.IssuerState); err != nil {
+		return nil, err
+	}
+	if len(c.IssuerState) > maxIssuerState {
+		return nil, fmt.Errorf("issuer_state of %d bytes", len(c.IssuerState))
+	}
+	return &c, parseServer(m, &c.AuthorizationServer)
+}
+
+func parseServer(m map[string]json.RawMessage, server *string) error {
+	ok, err := member(m, "authorization_server", server)
+	if err != nil || !ok {
+		return err
+	}
+	return checkIdentifier(*server)
 }
 
 func parsePreAuthorized(m map[string]json.RawMessage) (*PreAuthorized, error) {
@@ -103,12 +136,8 @@ func parsePreAuthorized(m map[string]json.RawMessage) (*PreAuthorized, error) {
 	if p.Code == "" {
 		return nil, fmt.Errorf("no pre-authorized code")
 	}
-	if ok, err := member(m, "authorization_server", &p.AuthorizationServer); err != nil {
+	if err := parseServer(m, &p.AuthorizationServer); err != nil {
 		return nil, err
-	} else if ok {
-		if err := checkIdentifier(p.AuthorizationServer); err != nil {
-			return nil, err
-		}
 	}
 	var tx map[string]json.RawMessage
 	if ok, err := member(m, "tx_code", &tx); !ok || err != nil {

@@ -56,7 +56,7 @@ func TestParseOffer(t *testing.T) {
 }
 
 func TestLink(t *testing.T) {
-	o := &Offer{"https://i.example/t", []string{"a&b", "c d"}, &Grants{&PreAuthorized{Code: "x+y/z=", TxCode: &TxCode{Length: 6}}}}
+	o := &Offer{"https://i.example/t", []string{"a&b", "c d"}, &Grants{PreAuthorized: &PreAuthorized{Code: "x+y/z=", TxCode: &TxCode{Length: 6}}}}
 	got, uri, err := ParseLink(o.Link())
 	if err != nil || uri != "" {
 		t.Fatalf("got %q, %v", uri, err)

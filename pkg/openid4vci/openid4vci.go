@@ -3,8 +3,11 @@
 //
 // A wallet starts with [Client.Open]; an issuer with [ParseCredentialRequest] and [VerifyProof].
 //
-// It deliberately leaves out the authorization code flow, deferred issuance, encrypted answers and other formats than
-// dc+sd-jwt, and it never decides trust: a PolicyFunc does.
+// An offer is collected with its pre-authorized code ([Client.Redeem]), or after a person proved who they are on a page of the
+// issuer ([Client.Authorize], [Client.RedeemCode]).
+//
+// It deliberately leaves out deferred issuance, encrypted answers and other formats than dc+sd-jwt, and it never decides trust: a
+// PolicyFunc does.
 package openid4vci
 
 import (
@@ -13,6 +16,7 @@ import (
 	"fmt"
 
 	"github.com/zegel-id/zegel/pkg/jose"
+	"github.com/zegel-id/zegel/pkg/oauth"
 )
 
 // Errors of the wallet's side that callers may test with [errors.Is]. They are the wallet's outcome categories.
@@ -23,9 +27,10 @@ var (
 	ErrNetwork         = errors.New("network")
 )
 
-// Grant types: of the pre-authorized code flow, and of renewal (RFC 6749, Section 6).
+// Grant types: of the pre-authorized code flow, of the authorization code flow, and of renewal (RFC 6749, Section 6).
 const (
 	GrantPreAuthorized = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
+	GrantCode          = oauth.GrantCode
 	GrantRefresh       = "refresh_token"
 )
 

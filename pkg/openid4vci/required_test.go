@@ -360,7 +360,7 @@ func requiredHTTPS(t *testing.T) {
 	strict.Fetch.Loopback = false
 	for name, link := range map[string]string{
 		"offer by reference": LinkByReference("http://i.example/offer"),
-		"credential issuer":  (&Offer{"http://i.example", []string{"card"}, &Grants{&PreAuthorized{Code: "c"}}}).Link(),
+		"credential issuer":  (&Offer{"http://i.example", []string{"card"}, &Grants{PreAuthorized: &PreAuthorized{Code: "c"}}}).Link(),
 		"loopback":           s.offer().Link(),
 	} {
 		if _, err := strict.Open(t.Context(), link); !errors.Is(err, ErrEndpointRefused) {
@@ -442,7 +442,7 @@ func TestOffersThatCannotBe(t *testing.T) {
 		"another grant":         {s.base, []string{"card"}, &Grants{}},
 		"unknown configuration": s.offer("x"),
 		"another format only":   s.offer("mdoc"),
-		"another server":        {s.base, []string{"card"}, &Grants{&PreAuthorized{Code: "c", AuthorizationServer: "https://as.example"}}},
+		"another server":        {s.base, []string{"card"}, &Grants{PreAuthorized: &PreAuthorized{Code: "c", AuthorizationServer: "https://as.example"}}},
 	} {
 		if _, err := client(true).Open(t.Context(), offer.Link()); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s: %v", name, err)

@@ -38,10 +38,12 @@ func examples(t testing.TB, pattern string) map[string][]byte {
 }
 
 func TestOfferExamples(t *testing.T) {
-	pre := func(code string, tx *TxCode) *Grants { return &Grants{&PreAuthorized{Code: code, TxCode: tx}} }
+	pre := func(code string, tx *TxCode) *Grants {
+		return &Grants{PreAuthorized: &PreAuthorized{Code: code, TxCode: tx}}
+	}
 	const issuer = "https://credential-issuer.example.com"
 	want := map[string]*Offer{
-		"credential_offer_authz_code.txt":    {issuer, []string{"UniversityDegreeCredential"}, &Grants{}},
+		"credential_offer_authz_code.txt":    {issuer, []string{"UniversityDegreeCredential"}, &Grants{Code: &CodeGrant{IssuerState: "eyJhbGciOiJSU0Et...FYUaBy"}}},
 		"credential_offer_by_reference.json": {issuer, []string{"UniversityDegree_LDP_VC"}, pre("adhjhdjajkdkhjhdj", &TxCode{})},
 		"credential_offer_pre-authz_code.json": {issuer, []string{"UniversityDegreeCredential"}, pre("adhjhdjajkdkhjhdj",
 			&TxCode{Description: "Please provide the one-time code which was sent to your mobile phone via SMS"})},
