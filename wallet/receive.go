@@ -35,11 +35,13 @@ type Issuance struct {
 	Registered bool
 	Types      []string           // names of what is offered
 	TxCode     *openid4vci.TxCode // not nil: a code from paper is needed; never set for an untrusted issuer
+	Browser    bool               // the person proves who they are on a page of the issuer: Authorize is next, not Fetch
 
 	w      *Wallet
 	client *openid4vci.Client
 	opened *openid4vci.Opened
-	proof  []byte // registry proof
+	proof  []byte                                           // registry proof
+	redeem func(context.Context) (*openid4vci.Grant, error) // of a code that the browser brought
 
 	mu      sync.Mutex
 	fetched []*fetched
@@ -71,7 +73,14 @@ func (w *Wallet) Receive(ctx context.Context, link string) (*Issuance, error) {
 		}
 		return nil, err
 	}
-	i := &Issuance{w: w, client: client, opened: opened, proof: j.raw, Issuer: safe(opened.Offer.CredentialIssuer, 200)}
+	i := w.issuance(client, opened, j.raw)
+	i.Browser = opened.InBrowser()
+	return i, nil
+}
+
+// issuance says what is about to happen with an issuer that was looked up.
+func (w *Wallet) issuance(client *openid4vci.Client, opened *openid4vci.Opened, proof []byte) *Issuance {
+	i := &Issuance{w: w, client: client, opened: opened, proof: proof, Issuer: safe(opened.Offer.CredentialIssuer, 200)}
 	if opened.Issuer != nil {
 		i.Issuer, i.Registered = safe(opened.Issuer.Name, 200), true
 	}
@@ -83,7 +92,7 @@ func (w *Wallet) Receive(ctx context.Context, link string) (*Issuance, error) {
 		code.Description = safe(code.Description, 300)
 		i.TxCode = &code
 	}
-	return i, nil
+	return i
 }
 
 // offerAddress is where an offer comes from.
@@ -113,11 +122,18 @@ var errDone = errors.New("this was answered already")
 func (i *Issuance) Fetch(ctx context.Context, txCode string) ([]Card, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.done || i.grant != nil {
+	if i.done || i.grant != nil || i.Browser {
 		return nil, errDone
 	}
-	grant, err := i.client.Redeem(ctx, i.opened, txCode)
+	redeem := i.redeem
+	if redeem == nil {
+		redeem = func(ctx context.Context) (*openid4vci.Grant, error) { return i.client.Redeem(ctx, i.opened, txCode) }
+	} else if txCode != "" {
+		return nil, errDone
+	}
+	grant, err := redeem(ctx)
 	if err != nil {
+		i.done = i.redeem != nil // a code of the browser is tried once
 		var refused *oauth.Error
 		if i.TxCode != nil && errors.As(err, &refused) && refused.Code == oauth.InvalidGrant {
 			err = &Error{EndpointRefused, fmt.Errorf("%w: %w", ErrWrongCode, refused)}

@@ -19,6 +19,7 @@ func TestRequired(t *testing.T) {
 	t.Run("WAL-11", testPrivateFiles)
 	t.Run("WAL-12", testHistory)
 	t.Run("WAL-13", testDelete)
+	t.Run("VCI-10", testBrowserFlow)
 	t.Run("VCI-12", testBadCredentials)
 	t.Run("DCQL-01", testFewerClaims)
 	t.Run("DCQL-03", testNoMatch)

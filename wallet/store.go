@@ -63,14 +63,14 @@ func put(name string, v any) write {
 }
 
 // movable reports whether a record is one that a backup holds: neither keys, which belong to one device, nor pictures, which
-// come anew with a card, nor what follows from the others.
+// come anew with a card, nor pages that are open in a browser, nor what follows from the others.
 func movable(name string) bool {
 	for _, prefix := range []string{copyPrefix, receiptPrefix, logoPrefix, pagePrefix, listPrefix} {
 		if strings.HasPrefix(name, prefix) {
 			return false
 		}
 	}
-	return name != indexName
+	return name != indexName && name != pendingName
 }
 
 func newStore(h *home, dataKey []byte) (*store, error) {

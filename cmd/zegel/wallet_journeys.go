@@ -33,6 +33,19 @@ func (c *walletReceive) Run(ctx context.Context, parent *walletCmd, out *output)
 				return s.refused(wallet.IssuerUntrusted, "unregistered.refused", "name", i.Issuer)
 			}
 		}
+		browser := i.Browser
+		if browser {
+			if c.TxCode != "" {
+				return &usageError{s.text("receive.browser.code")}
+			}
+			if !c.Yes && !s.ask("receive.ask") {
+				i.Decline(ctx)
+				return s.refused(wallet.UserDeclined, "declined")
+			}
+			if i, err = s.browse(ctx, i); err != nil {
+				return err
+			}
+		}
 		code := c.TxCode
 		if i.TxCode != nil && code == "" {
 			if c.Yes {
@@ -46,7 +59,7 @@ func (c *walletReceive) Run(ctx context.Context, parent *walletCmd, out *output)
 			line, _ := s.in.ReadString('\n')
 			code = strings.TrimSpace(line)
 		}
-		if !c.Yes && !s.ask("receive.ask") {
+		if !c.Yes && !browser && !s.ask("receive.ask") {
 			i.Decline(ctx)
 			return s.refused(wallet.UserDeclined, "declined")
 		}

@@ -67,11 +67,12 @@ func TestScripts(t *testing.T) {
 			return os.WriteFile(filepath.Join(env.WorkDir, "pin"), []byte("728194\n"), 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"api":   api,
-			"field": field,
-			"prove": prove,
-			"bare":  bare,
-			"party": party,
+			"api":     api,
+			"field":   field,
+			"prove":   prove,
+			"bare":    bare,
+			"collect": collect,
+			"party":   party,
 		},
 	})
 }

@@ -307,6 +307,8 @@ func (u *UI) offer(s *vm.Offer) fyne.CanvasObject {
 	}
 	who := u.asker(u.text("offer.from"), s.Issuer, s.Registered, u.text("offer.registered"), u.text("offer.unregistered"))
 	switch s.Step {
+	case vm.OfferBrowser:
+		return u.inBrowser(s, who)
 	case vm.OfferCode:
 		parts := []fyne.CanvasObject{who, u.write(title, u.ink, s.Title()), u.write(body, u.ink2, u.text("offer.code.lead"))}
 		if s.CodeAbout != "" {

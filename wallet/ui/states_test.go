@@ -167,6 +167,9 @@ var cardStates = []state{
 	{"offer-code", onCards(func(g *gallery) vm.Screen {
 		return &vm.Offer{Step: vm.OfferCode, Issuer: city, Registered: true, CodeLength: 6, CodeDigits: true, Problem: g.problem("offer.wrongcode")}
 	})},
+	{"offer-browser", onCards(func(g *gallery) vm.Screen {
+		return &vm.Offer{Step: vm.OfferBrowser, Issuer: city, Registered: true, Types: []string{"Persoonsgegevens"}, Page: "https://uitgifte.example"}
+	})},
 	{"offer-preview", onCards(func(g *gallery) vm.Screen {
 		i := g.item("address", "Woonadres", city, "new", "until", "date", "23 november 2028")
 		v := g.values(10)

@@ -1,6 +1,10 @@
 package vm
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/zegel-id/zegel/wallet"
+)
 
 type linkKind int
 
@@ -8,6 +12,7 @@ const (
 	linkNone linkKind = iota
 	linkOffer
 	linkRequest
+	linkReturn // of the browser, to what the wallet asked
 )
 
 // schemes of links that the wallet answers: OpenID4VCI 1.0, OpenID4VP 1.0 and HAIP 1.0.
@@ -26,6 +31,9 @@ func findLink(text string) (string, linkKind) {
 	}
 	for _, word := range strings.Fields(text) {
 		word = strings.Trim(word, "<>\"'()")
+		if scheme, _, ok := strings.Cut(word, ":"); ok && strings.EqualFold(scheme, wallet.CallbackScheme) {
+			return wallet.CallbackScheme + word[len(scheme):], linkReturn
+		}
 		scheme, _, ok := strings.Cut(word, "://")
 		if kind := schemes[strings.ToLower(scheme)]; ok && kind != linkNone {
 			return word, kind

@@ -34,6 +34,7 @@ const (
 	OfferOpening OfferStep = iota
 	OfferAsk               // who offers what: collect it?
 	OfferCode              // a code from paper is needed
+	OfferBrowser           // the person proves who they are in the browser
 	OfferFetching
 	OfferPreview // are these details correct?
 	OfferStoring
@@ -50,6 +51,7 @@ type Offer struct {
 	CodeLength int    // 0: not known
 	CodeDigits bool   // digits only
 	CodeAbout  string // what the issuer says about the code
+	Page       string // with OfferBrowser: what the browser is to open
 	Cards      []OfferedCard
 	Problem    *Problem // with OfferCode: the code was wrong; with OfferFailed: the end
 
@@ -95,6 +97,8 @@ func (s *Offer) Title() string {
 	switch s.Step {
 	case OfferCode:
 		return s.app.Text("wallet.offer.code.title")
+	case OfferBrowser:
+		return s.app.Text("wallet.offer.browser.title")
 	case OfferPreview, OfferStoring:
 		return s.app.Text("wallet.offer.preview.title")
 	case OfferDone:
@@ -105,9 +109,13 @@ func (s *Offer) Title() string {
 	return s.app.Text("wallet.offer.title")
 }
 
-// Collect goes on: to the code from paper if one is needed, else to the cards.
+// Collect goes on: to the code from paper or the page in the browser if one is needed, else to the cards.
 func (s *Offer) Collect() {
 	if s.Step != OfferAsk {
+		return
+	}
+	if s.issuance.Browser {
+		s.ask()
 		return
 	}
 	if s.issuance.TxCode != nil {
@@ -182,7 +190,7 @@ func (s *Offer) Accept() {
 // Decline says that the details are not correct, or stops before they came. Nothing is kept.
 func (s *Offer) Decline() {
 	a := s.app
-	if i := s.issuance; i != nil && (s.Step == OfferAsk || s.Step == OfferCode || s.Step == OfferPreview) {
+	if i := s.issuance; i != nil && (s.Step == OfferAsk || s.Step == OfferCode || s.Step == OfferBrowser || s.Step == OfferPreview) {
 		a.deps.Go(func() { i.Decline(context.Background()) }) // the issuer is told; the person has gone on
 	}
 	a.show(a.newCards())

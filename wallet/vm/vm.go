@@ -290,6 +290,8 @@ func (a *App) Link(text string) {
 		a.changed()
 	case kind == linkOffer:
 		a.receive(link)
+	case kind == linkReturn:
+		a.returned(link)
 	default:
 		a.present(link)
 	}
