@@ -259,3 +259,47 @@ func TestFaceOfDisplays(t *testing.T) {
 		}
 	}
 }
+
+// A backup moves the colour of a card; its logo stays behind, and comes again with new copies.
+func TestFaceInBackup(t *testing.T) {
+	w := newWorld(t)
+	w.renewable()
+	w.faced("#8e3e28", map[string]any{"uri": dataURI("image/png", pngOf(t, plain{50, 50}))}, "")
+	wal := w.wallet(nil)
+	receive(t, wal, w.offer(), "")
+	const passphrase = "zes losse woorden zijn hier genoeg appel"
+	setUp(t, wal, RecoverySetup{Passphrase: passphrase})
+	file, err := wal.Backup(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := OpenBackup(file, passphrase)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cards := b.Cards("nl", w.now()); len(cards) != 1 || cards[0].Colour != "#8e3e28" || cards[0].Logo != nil {
+		t.Errorf("%+v", cards)
+	}
+	o := memOptions(nil, w.now)
+	o.Dir, o.fs = t.TempDir()+"/again", nil
+	restored, err := b.Restore(t.Context(), o, testPIN, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := restored.Wallet
+	defer again.Close()
+	c := one(t, again)
+	if logo, err := again.Logo(t.Context(), c.ID); err != nil || logo != nil || c.Colour != "#8e3e28" {
+		t.Errorf("%d bytes, %v, %q", len(logo), err, c.Colour)
+	}
+	r, err := again.Renew(t.Context(), c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Accept(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if logo, err := again.Logo(t.Context(), c.ID); err != nil || logo == nil {
+		t.Errorf("%d bytes, %v", len(logo), err)
+	}
+}
