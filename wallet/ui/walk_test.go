@@ -234,9 +234,10 @@ func TestUnknownStatus(t *testing.T) {
 
 func BenchmarkScroll(b *testing.B) {
 	g := benchGallery(b)
+	all := append(g.items(), g.logoed()...) // half of them with a logo
 	s := &vm.Cards{All: 1000}
 	for i := range 1000 {
-		item := g.items()[i%7]
+		item := all[i%len(all)]
 		item.ID += string(rune('a' + i%26))
 		s.Items = append(s.Items, item)
 	}

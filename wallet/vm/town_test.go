@@ -169,6 +169,7 @@ func lines(t *testing.T, a *App) *Activity {
 func TestTown(t *testing.T) {
 	p := newPlace(t)
 	saar, joris, amir := p.inhabitant("voorbeeld-1"), p.inhabitant("voorbeeld-2"), p.inhabitant("voorbeeld-4")
+	t.Run("faces", func(t *testing.T) { p.faces(t, saar) })
 	t.Run("renewal by itself", func(t *testing.T) { p.renewal(t, saar) })
 	t.Run("erasure", func(t *testing.T) { p.erasure(t, saar) })
 	p.shares(joris, 9)
