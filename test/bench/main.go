@@ -45,6 +45,12 @@ var figures = []figure{
 		what: "read one key with its proof from a state with a million status entries, against a plain answer of its size from the same server (wall time)"},
 	{pkg: "./registry", benchmark: "BenchmarkApply1000", unit: "ms", as: "ms", most: 10, rounds: "100x",
 		what: "a block of 16 status changes with 1,024 entries, from received bytes to saved state (wall time)"},
+	{pkg: "./wallet/ui", benchmark: "BenchmarkScroll/ratio", unit: "ratio", as: "×", most: 1.2, rounds: "9x",
+		what: "a step of scrolling through 1,000 cards, layout and picture, against one through 10"},
+	{pkg: "./wallet/ui", benchmark: "BenchmarkScroll/ratio", unit: "ms/frame", as: "ms", most: 100, rounds: "9x",
+		what: "that step through 1,000 cards, drawn without a graphics card: blending the window of 390x844 bounds it"},
+	{pkg: "./wallet/ui", benchmark: "BenchmarkScroll/layout", unit: "ns/op", as: "µs", scale: 1e-3, most: 1000,
+		what: "what of it is left for the processor where there is a graphics card: layout, and the cards that come in sight (wall time)"},
 }
 
 // rounds is how many times a benchmark's loop runs; each round of its own compares both sides.

@@ -103,10 +103,81 @@ var (
 	rosetteUnder = [2]float64{38, 38}
 )
 
-// art is the picture of a card's face, cached by what it depends on.
-func art(f face, middle [2]float64, corner, height float32) fyne.CanvasObject {
-	return canvas.NewRaster(func(w, h int) image.Image {
-		return faceImage(artKey{f, middle, w, h, corner * float32(h) / height, float64(h) / float64(height)})
+// art is the picture of a card's face, cached by what it depends on. By day its shadow is in the picture: to blur one for
+// each card in each picture costs more than all the rest.
+func (l *look) art(f face, middle [2]float64, corner, height float32) fyne.CanvasObject {
+	if l.dark {
+		return canvas.NewRaster(func(w, h int) image.Image {
+			return faceImage(artKey{f, middle, w, h, corner * float32(h) / height, float64(h) / float64(height)})
+		})
+	}
+	c, high := l.shadow, height+2*shadowRoom
+	return container.New(outset{shadowRoom}, canvas.NewRaster(func(w, h int) image.Image {
+		unit := float64(h) / float64(high)
+		room := int(shadowRoom*unit + .5)
+		return shadedImage(c, room, artKey{f, middle, max(1, w-2*room), max(1, h-2*room), corner * float32(unit), unit})
+	}))
+}
+
+// outset lets an object stand out of its place on all sides.
+type outset struct{ by float32 }
+
+// Layout implements [fyne.Layout].
+func (o outset) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	objects[0].Move(fyne.NewPos(-o.by, -o.by))
+	objects[0].Resize(size.AddWidthHeight(2*o.by, 2*o.by))
+}
+
+// MinSize implements [fyne.Layout].
+func (outset) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.Size{} }
+
+// shadowRoom is how far a shadow reaches: a blur of 6 that lies 3 lower.
+const shadowRoom = 10
+
+type shadedKey struct {
+	c    color.NRGBA
+	room int
+	art  artKey
+}
+
+// shadedImage is a face on its shadow, with room pixels around it.
+func shadedImage(c color.NRGBA, room int, k artKey) image.Image {
+	lines, under := ringLines(k), shadowImage(shadowKey{c, room, k.w, k.h, k.corner, k.unit})
+	return cached(shadedKey{c, room, k}, func() image.Image {
+		img := image.NewNRGBA(under.Rect)
+		copy(img.Pix, under.Pix)
+		drawFace(img, room, k, lines)
+		return img
+	})
+}
+
+type shadowKey struct {
+	c          color.NRGBA
+	room, w, h int
+	corner     float32
+	unit       float64
+}
+
+// shadowImage is the shadow of a card, but for what lies under the card.
+func shadowImage(k shadowKey) *image.NRGBA {
+	return cached(k, func() *image.NRGBA {
+		img := image.NewNRGBA(image.Rect(0, 0, k.w+2*k.room, k.h+2*k.room))
+		blur, lower, corner := 6*k.unit, 3*k.unit, int(k.corner)+1
+		for y := range img.Rect.Dy() {
+			for x := range img.Rect.Dx() {
+				fx, fy := x-k.room, y-k.room
+				if fy >= 0 && fy < k.h && fx >= corner && fx < k.w-corner || fx >= 0 && fx < k.w && fy >= corner && fy < k.h-corner {
+					continue
+				}
+				d := edgeOf(float64(fx)+.5, float64(fy)+.5-lower, k.w, k.h, float64(k.corner))
+				if t := min(1, max(0, .5-d/(2*blur))); t > 0 {
+					dot := k.c
+					dot.A = uint8(float64(dot.A)*t*t*(3-2*t) + .5)
+					img.SetNRGBA(x, y, dot)
+				}
+			}
+		}
+		return img
 	})
 }
 
@@ -154,22 +225,67 @@ func cached[T any](key any, make func() T) T {
 }
 
 func faceImage(k artKey) image.Image {
+	lines := ringLines(k)
 	return cached(k, func() image.Image {
 		img := image.NewNRGBA(image.Rect(0, 0, k.w, k.h))
-		unit := k.unit
-		cx, cy := float64(k.w)-k.middle[0]*unit, float64(k.h)-k.middle[1]*unit
-		length := math.Hypot(float64(k.w), float64(k.h)*2)
-		for y := range k.h {
-			for x := range k.w {
-				fx, fy := float64(x)+.5, float64(y)+.5
-				c := mix(k.f.from, k.f.to, min(1, (fx+fy*2)/length))
-				c = mix(c, color.NRGBA{0xff, 0xff, 0xff, 0xff}, ringTint*rings((fx-cx)/unit, (fy-cy)/unit, unit))
-				c.A = uint8(255 * corners(fx, fy, k.w, k.h, float64(k.corner)))
-				img.SetNRGBA(x, y, c)
-			}
-		}
+		drawFace(img, 0, k, lines)
 		return img
 	})
+}
+
+type linesKey struct {
+	middle [2]float64
+	w, h   int
+	unit   float64
+}
+
+// ringLines is how strongly the rings cover each pixel of a face. It is the same for all colours, and most of the work.
+func ringLines(k artKey) []uint8 {
+	return cached(linesKey{k.middle, k.w, k.h, k.unit}, func() []uint8 {
+		all := make([]uint8, k.w*k.h)
+		cx, cy := float64(k.w)-k.middle[0]*k.unit, float64(k.h)-k.middle[1]*k.unit
+		for y := range k.h {
+			for x := range k.w {
+				all[y*k.w+x] = uint8(255*rings((float64(x)+.5-cx)/k.unit, (float64(y)+.5-cy)/k.unit, k.unit) + .5)
+			}
+		}
+		return all
+	})
+}
+
+// drawFace draws a face in the middle of a picture, over what is there.
+func drawFace(img *image.NRGBA, room int, k artKey, lines []uint8) {
+	const shades = 1024
+	var plain [shades + 1]color.NRGBA
+	for i := range plain {
+		plain[i] = mix(k.f.from, k.f.to, float64(i)/shades)
+	}
+	white, length, corner := color.NRGBA{0xff, 0xff, 0xff, 0xff}, math.Hypot(float64(k.w), float64(k.h)*2), int(k.corner)+1
+	for y := range k.h {
+		for x := range k.w {
+			fx, fy := float64(x)+.5, float64(y)+.5
+			c := plain[int(min(1, (fx+fy*2)/length)*shades+.5)]
+			if line := lines[y*k.w+x]; line > 0 {
+				c = mix(c, white, ringTint*float64(line)/255)
+			}
+			at := img.Pix[img.PixOffset(x+room, y+room):][:4:4]
+			if (x < corner || x >= k.w-corner) && (y < corner || y >= k.h-corner) {
+				c = onto(c, corners(fx, fy, k.w, k.h, float64(k.corner)), at)
+			}
+			at[0], at[1], at[2], at[3] = c.R, c.G, c.B, c.A
+		}
+	}
+}
+
+// onto lays a colour, opaque by a part, on what is there.
+func onto(c color.NRGBA, part float64, there []uint8) color.NRGBA {
+	under := float64(there[3]) / 255 * (1 - part)
+	a := part + under
+	if a == 0 {
+		return color.NRGBA{}
+	}
+	m := func(over, below uint8) uint8 { return uint8((float64(over)*part+float64(below)*under)/a + .5) }
+	return color.NRGBA{m(c.R, there[0]), m(c.G, there[1]), m(c.B, there[2]), uint8(255*a + .5)}
 }
 
 type rosetteKey struct {
@@ -208,11 +324,11 @@ func (u *UI) rosette(drawing string, side float32) fyne.CanvasObject {
 // rings is how strongly the lines of the rosette cover a point: sines around a circle, each shifted in phase. A line
 // covers by its distance divided by its slope.
 func rings(x, y, unit float64) float64 {
-	r, a := math.Hypot(x, y), math.Atan2(y, x)
+	r := math.Hypot(x, y)
 	if r < 10 || r > 92 {
 		return 0
 	}
-	cover := 0.0
+	a, cover := math.Atan2(y, x), 0.0
 	for _, band := range []struct {
 		mean, swing, waves float64
 		lines              int
@@ -232,10 +348,14 @@ func rings(x, y, unit float64) float64 {
 
 // corners is how much of a pixel lies inside a rectangle with round corners.
 func corners(x, y float64, w, h int, r float64) float64 {
+	return min(1, max(0, .5-edgeOf(x, y, w, h, r)))
+}
+
+// edgeOf is how far a point lies outside a rectangle with round corners; inside it is negative.
+func edgeOf(x, y float64, w, h int, r float64) float64 {
 	qx := math.Abs(x-float64(w)/2) - float64(w)/2 + r
 	qy := math.Abs(y-float64(h)/2) - float64(h)/2 + r
-	d := math.Hypot(max(qx, 0), max(qy, 0)) + min(max(qx, qy), 0) - r
-	return min(1, max(0, .5-d))
+	return math.Hypot(max(qx, 0), max(qy, 0)) + min(max(qx, qy), 0) - r
 }
 
 func hatchImage(k hatchKey) image.Image {

@@ -4,7 +4,6 @@ import (
 	"image/color"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 
 	"github.com/zegel-id/zegel/pkg/openid4vci"
@@ -42,7 +41,7 @@ func (l *look) card(c cardFace, height float32, do func()) fyne.CanvasObject {
 		if c.logo != nil && !l.tight() {
 			middle = rosetteUnder
 		}
-		back = over(l.cardShadow(), art(c.face, middle, radius, high))
+		back = l.art(c.face, middle, radius, high)
 	}
 	lines := 2
 	if height < cardHeight {
@@ -78,14 +77,4 @@ func (l *look) cardHigh(height float32) float32 {
 		return (height + 24) * l.scale
 	}
 	return height * l.scale
-}
-
-func (l *look) cardShadow() fyne.CanvasObject {
-	r := block(color.Transparent, radius)
-	if l.dark {
-		return r
-	}
-	r.FillColor = l.bg
-	r.Shadow = canvas.Shadow{Color: l.shadow, BlurRadius: 6, Offset: fyne.NewPos(0, 3), Variant: canvas.DropShadow}
-	return r
 }

@@ -112,8 +112,7 @@ func (s *scroll) follow(o fyne.CanvasObject) {
 	to = max(to, at+o.Size().Height+ring-room)
 	to = max(0, min(to, at-ring, whole-room))
 	if to != s.box.Offset.Y {
-		s.box.Offset.Y = to
-		s.box.Refresh()
+		s.box.ScrollToOffset(fyne.NewPos(0, to))
 		s.box.OnScrolled(s.box.Offset)
 	}
 }
@@ -147,6 +146,7 @@ type lazy struct {
 	made        map[int]fyne.CanvasObject
 	owner       *fyne.Container
 	top, room   float32
+	first, last int // what is laid out now
 }
 
 func newLazy(count int, height, gap float32, columns func(float32) (int, float32), build func(int) fyne.CanvasObject) *fyne.Container {
@@ -164,40 +164,44 @@ func (l *lazy) heightFor(_ []fyne.CanvasObject, width float32) float32 {
 // MinSize implements [fyne.Layout].
 func (l *lazy) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(0, l.height) }
 
-// Layout implements [fyne.Layout].
-func (l *lazy) Layout(_ []fyne.CanvasObject, size fyne.Size) {
-	n, each := l.columns(size.Width)
+// sight is the range of what is in sight, with a row more on both sides for the keyboard to go to.
+func (l *lazy) sight(n int) (first, last int) {
 	step := l.height + l.gap
 	room := l.room
 	if room == 0 {
 		room = 1200
 	}
-	first := max(0, int((l.top-step)/step)) * n
-	last := min(l.count, (int((l.top+room+step)/step)+1)*n)
+	return max(0, int((l.top-step)/step)) * n, min(l.count, (int((l.top+room+step)/step)+1)*n)
+}
+
+// Layout implements [fyne.Layout].
+func (l *lazy) Layout(_ []fyne.CanvasObject, size fyne.Size) {
+	n, each := l.columns(size.Width)
+	l.first, l.last = l.sight(n)
 	l.owner.Objects = l.owner.Objects[:0]
 	for i := range l.made {
-		if i < first-8*n || i >= last+8*n {
+		if i < l.first-8*n || i >= l.last+8*n {
 			delete(l.made, i)
 		}
 	}
-	for i := first; i < last; i++ {
+	for i := l.first; i < l.last; i++ {
 		o := l.made[i]
 		if o == nil {
 			o = l.build(i)
 			l.made[i] = o
 		}
-		o.Move(fyne.NewPos(float32(i%n)*(each+l.gap), float32(i/n)*step))
+		o.Move(fyne.NewPos(float32(i%n)*(each+l.gap), float32(i/n)*(l.height+l.gap)))
 		o.Resize(fyne.NewSize(each, l.height))
 		l.owner.Objects = append(l.owner.Objects, o)
 	}
 }
 
-// look moves the part in sight.
+// scrolledTo moves the part in sight. It refreshes nothing: that would throw away the pictures of all cards on the graphics
+// card at each step, and what scrolls is drawn anew anyway.
 func (l *lazy) scrolledTo(top, room float32) {
-	if l.top == top && l.room == room {
-		return
-	}
 	l.top, l.room = top, room
-	l.Layout(nil, l.owner.Size())
-	canvas.Refresh(l.owner)
+	n, _ := l.columns(l.owner.Size().Width)
+	if first, last := l.sight(n); first != l.first || last != l.last {
+		l.Layout(nil, l.owner.Size())
+	}
 }

@@ -9,11 +9,11 @@ import (
 	"github.com/zegel-id/zegel/wallet/vm"
 )
 
-// many is a list of n cards.
+// many is a list of n cards, half of them with a logo.
 func (g *gallery) many(n int) *vm.Cards {
-	s := &vm.Cards{All: n}
+	s, all := &vm.Cards{All: n}, append(g.items(), g.logoed()...)
 	for i := range n {
-		item := g.items()[i%7]
+		item := all[i%len(all)]
 		item.ID = fmt.Sprint(i)
 		item.Name = fmt.Sprintf("%s %d", item.Name, i)
 		s.Items = append(s.Items, item)

@@ -232,42 +232,6 @@ func TestUnknownStatus(t *testing.T) {
 	g.ui.note("nieuwsoortig", "a", "b")
 }
 
-func BenchmarkScroll(b *testing.B) {
-	g := benchGallery(b)
-	all := append(g.items(), g.logoed()...) // half of them with a logo
-	s := &vm.Cards{All: 1000}
-	for i := range 1000 {
-		item := all[i%len(all)]
-		item.ID += string(rune('a' + i%26))
-		s.Items = append(s.Items, item)
-	}
-	g.in(forms[0])
-	g.app.Stage(nil, s)
-	var list *scroll
-	walk(g.ui.root, func(o fyne.CanvasObject) bool {
-		if s, ok := o.(*scroll); ok {
-			list = s
-		}
-		return list == nil
-	})
-	step := func(i int) {
-		list.box.Offset.Y = float32(i%3000) * 40
-		list.box.Refresh()
-		list.track()
-	}
-	b.Run("layout", func(b *testing.B) {
-		for i := range b.N {
-			step(i)
-		}
-	})
-	b.Run("picture", func(b *testing.B) {
-		for i := range b.N {
-			step(i)
-			g.picture(1)
-		}
-	})
-}
-
 func BenchmarkFirstPicture(b *testing.B) {
 	g := benchGallery(b)
 	g.in(forms[0])
