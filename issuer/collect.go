@@ -119,7 +119,7 @@ func (c *collecting) show(w http.ResponseWriter, r *http.Request, a *asked, p of
 	p.Keep = template.URL(url.Values{"client_id": {c.client}, "request_uri": {c.request}}.Encode() + "&")
 	if u, err := url.Parse(a.request.RedirectURI); err == nil {
 		source := u.Scheme + ":"
-		if u.Host != "" {
+		if u.Host != "" && !strings.Contains(u.Host, "[") { // a policy has no way to write an address of IPv6
 			source += "//" + u.Host
 		}
 		w.Header().Set("Content-Security-Policy", strings.Replace(web.ContentSecurityPolicy, "form-action 'self'", "form-action 'self' "+source, 1))
