@@ -360,6 +360,11 @@ func (w *Wallet) note(ctx context.Context, e Entry) error {
 
 // History lists entries, newest first.
 func (w *Wallet) History(ctx context.Context) ([]Entry, error) {
+	return w.HistorySince(ctx, time.Time{})
+}
+
+// HistorySince lists entries, newest first, up to the first one from before a moment. The others are not read.
+func (w *Wallet) HistorySince(ctx context.Context, since time.Time) ([]Entry, error) {
 	last, err := w.lines()
 	if err != nil {
 		return nil, err
@@ -369,6 +374,9 @@ func (w *Wallet) History(ctx context.Context) ([]Entry, error) {
 		e, err := w.readEntry(lineName(n))
 		if err != nil {
 			return nil, err
+		}
+		if e.Time.Before(since) {
+			break
 		}
 		entries = append(entries, e)
 	}

@@ -201,13 +201,19 @@ func (w *Wallet) renewalGrant(id string) (*grantRecord, *oauth.Prover, error) {
 // trade uses the refresh token. One trade at a time, and the next token is on disk before anything else happens: the issuer
 // takes one that was used before for a stolen one.
 func (w *Wallet) trade(ctx context.Context, client *openid4vci.Client, opened *openid4vci.Opened, id string) (*openid4vci.Grant, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.trading.Lock()
+	defer w.trading.Unlock()
 	g, _, err := w.renewalGrant(id)
 	if err != nil {
 		return nil, err
 	}
 	grant, err := client.Refresh(ctx, opened, g.Token)
+	// The person can share meanwhile, and delete the card: then there is no right to keep.
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, _, gone := w.renewalGrant(id); gone != nil {
+		return nil, gone
+	}
 	var refused *oauth.Error
 	if errors.As(err, &refused) && refused.Code == oauth.InvalidGrant {
 		writes, err := w.forgetGrant(id)

@@ -151,6 +151,9 @@ func (w *Wallet) tryRenewal(ctx context.Context, r *cardRecord) (*Upkeep, error)
 		outcome = UpkeepChanged
 		renewal.i.tell(ctx, credentialDeleted)
 	}
+	if _, gone := w.record(r.ID); gone != nil {
+		return nil, gone // deleted meanwhile
+	}
 	if err != nil {
 		outcome = string(CategoryOf(err))
 		if outcome == "" || outcome == string(StoreCorrupt) {
@@ -167,7 +170,7 @@ func (w *Wallet) tryRenewal(ctx context.Context, r *cardRecord) (*Upkeep, error)
 	}
 	now, err := w.record(r.ID)
 	if err != nil {
-		return nil, err // deleted meanwhile
+		return nil, err
 	}
 	return &Upkeep{Card: now.card(w.lang(), w.opts.Now()), Time: w.opts.Now(), Outcome: outcome}, nil
 }

@@ -1,11 +1,13 @@
 package wallet
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/zegel-id/zegel/pkg/openid4vci"
 	"github.com/zegel-id/zegel/pkg/sdjwt"
 )
 
@@ -213,6 +215,50 @@ func TestKeepUpRefused(t *testing.T) {
 	}
 	if all := must(wal.Upkeeps(t.Context())); len(all) != 0 {
 		t.Errorf("%+v", all)
+	}
+}
+
+// TestKeepUpInTheWay: while an issuer takes its time, the person can share, and delete the card, whose right does not come back.
+func TestKeepUpInTheWay(t *testing.T) {
+	w := newWorld(t)
+	w.renewable()
+	wal := w.wallet(nil)
+	card := receive(t, wal, w.offer(), "")[0]
+	control(t, w, wal)
+	control(t, w, wal)
+	asked, goOn := make(chan struct{}), make(chan struct{})
+	w.mu.Lock()
+	inner := w.serve["/token"]
+	w.serve["/token"] = func(rw http.ResponseWriter, req *http.Request) {
+		if req.PostFormValue("grant_type") == openid4vci.GrantRefresh && req.Header.Get("DPoP") != "" {
+			select {
+			case asked <- struct{}{}:
+				<-goOn
+			default: // the second proof, with the nonce
+			}
+		}
+		inner(rw, req)
+	}
+	w.mu.Unlock()
+	done := make(chan error, 1)
+	go func() {
+		_, err := wal.KeepUp(t.Context())
+		done <- err
+	}()
+	<-asked
+	control(t, w, wal)
+	if err := wal.Delete(t.Context(), card.ID); err != nil {
+		t.Fatal(err)
+	}
+	close(goOn)
+	if err := <-done; !errors.Is(err, ErrNoCard) {
+		t.Errorf("%v", err)
+	}
+	if e := newest(t, wal); e.Kind != "deleted" {
+		t.Errorf("%+v", e)
+	}
+	if cards, grants := must(wal.Cards(t.Context())), names(t, wal, grantPrefix); len(cards) != 0 || len(grants) != 0 {
+		t.Errorf("%d cards, rights %q", len(cards), grants)
 	}
 }
 

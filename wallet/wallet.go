@@ -116,7 +116,8 @@ type Wallet struct {
 	list  cardList
 	known atomic.Int64 // lines of the history that there are at least
 
-	mu sync.Mutex // one journey changes cards at a time
+	mu      sync.Mutex // one journey changes cards at a time
+	trading sync.Mutex // one right to renew is used at a time; taken before mu
 }
 
 // settings are what a new wallet fixes for good.

@@ -134,6 +134,10 @@ var activityTexts = map[string]text{
 	"wallet.notice.used.head":      {"Alle kopieën van {card} zijn gebruikt", "All copies of {card} are used"},
 	"wallet.notice.used.text":      {"Vraag nieuwe bij {issuer}.", "Ask {issuer} for new ones."},
 	"wallet.notice.used.here.text": {"Open de kaart en haal nieuwe kopieën op.", "Open the card and get new copies."},
-	"wallet.notice.renewed.head":   {"{card} is vernieuwd", "{card} was renewed"},
-	"wallet.notice.renewed.text":   {"Zegel haalde {when} nieuwe kopieën op. Er is niets veranderd.", "Zegel got new copies {when}. Nothing has changed."},
+	"wallet.notice.backup.head":    {"Maak een nieuwe reservekopie", "Make a new backup"},
+	"wallet.notice.backup.text": {
+		"Uw kaarten zijn vernieuwd. Met de oude reservekopie moet u ze weer bij de balie ophalen.",
+		"Your cards were renewed. With the old backup you have to collect them at the counter again."},
+	"wallet.notice.renewed.head": {"{card} is vernieuwd", "{card} was renewed"},
+	"wallet.notice.renewed.text": {"Zegel haalde {when} nieuwe kopieën op. Er is niets veranderd.", "Zegel got new copies {when}. Nothing has changed."},
 }

@@ -342,8 +342,21 @@ func TestJourney(t *testing.T) {
 		t.Errorf("receipt %q", k.copied)
 	}
 	k.picture("14-event")
-	k.press("Terug", "Wat weten zij?")
-	k.shows("1 keer gedeeld, vandaag")
+	k.press("Meld misbruik")
+	k.shows("Brief aan de toezichthouder", "Autoriteit Persoonsgegevens", "Zegel verstuurt niets.")
+	k.press("Brief kopiëren", "Brief bewaren")
+	if !strings.Contains(k.copied, "Gemeente Voorbeeldstad") || string(k.saved) != k.copied {
+		t.Errorf("copied %q, saved %q", k.copied, k.saved)
+	}
+	k.press("Terug", "Vraag om verwijdering")
+	k.shows("Antwoord op uw vraag", "Verwijderd op", "Ondertekend, vandaag", "Niet meer")
+	k.picture("14-erased")
+	k.press("Terug", "Zoeken")
+	k.write("Zoeken", "gestopt")
+	k.shows("Gestopt, niets gedeeld")
+	k.hides("Ontvangen: Persoonsgegevens")
+	k.press("Zoeken sluiten", "Wat weten zij?")
+	k.shows("1 keer gedeeld, vandaag", "Niets meer: alles is verwijderd")
 	k.press("Terug", "Meldingen")
 	k.shows("Alles is in orde.")
 

@@ -101,6 +101,26 @@ func TestSearchByKeyboard(t *testing.T) {
 	}
 }
 
+// Tab goes through a long history line by line, and what has the focus is in sight.
+func TestHistoryByKeyboard(t *testing.T) {
+	g := newGallery(t)
+	g.in(forms[0])
+	g.app.Stage(nil, &vm.Activity{Lines: manyLines(500), All: 500})
+	c := g.win.Canvas()
+	c.Focus(g.find("Organisatie 0, 1 gegeven gedeeld, 18 nov"))
+	for n := 1; n <= 60; n++ {
+		c.FocusNext()
+		on, ok := c.Focused().(*tap)
+		if want := fmt.Sprintf("Organisatie %d, 1 gegeven gedeeld, 18 nov", n); !ok || on.name != want {
+			t.Fatalf("Tab %d: the focus is on %v, want %q", n, c.Focused(), want)
+		}
+		at := fyne.CurrentApp().Driver().AbsolutePositionForObject(on)
+		if at.Y < 100 || at.Y+on.Size().Height > 844-84 {
+			t.Fatalf("Tab %d: at %v", n, at)
+		}
+	}
+}
+
 // The letter is copied and saved as it is, and the receipt too.
 func TestLetterAndReceipt(t *testing.T) {
 	g := newGallery(t)

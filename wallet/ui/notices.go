@@ -14,6 +14,8 @@ func (u *UI) noticeDisc(kind string) fyne.CanvasObject {
 		return u.disc("refresh", u.ok, u.okSoft)
 	case "changed":
 		return u.disc("eye", u.onAccentSoft, u.accentSoft)
+	case "backup":
+		return u.disc("backed", u.onAccentSoft, u.accentSoft)
 	case "last", "used":
 		kind = "warn"
 	}
@@ -51,5 +53,8 @@ func (u *UI) notices(s *vm.Notices) fyne.CanvasObject {
 func (u *UI) noticeRow(n vm.Notice, do func()) fyne.CanvasObject {
 	lines := col(2, u.write(strong, u.ink, n.Head), u.write(small, u.ink2, n.Text))
 	parts := []fyne.CanvasObject{u.noticeDisc(n.Kind), lines, icon("next", 20, u.ink2)}
+	if u.tight() {
+		parts = parts[:2] // the words need the room
+	}
 	return u.tap(n.Head, radius, padAll(16, beside(14, 1, parts...)), do)
 }

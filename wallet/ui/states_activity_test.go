@@ -54,7 +54,7 @@ func (g *gallery) event(line int, change func(e *wallet.Entry)) *vm.Event {
 }
 
 func (g *gallery) notice(kind, text, card string) vm.Notice {
-	return vm.Notice{Card: "x", Kind: kind, Calm: kind == "renewed", Head: g.app.Text("wallet.notice."+kind+".head", "card", card),
+	return vm.Notice{Card: "x", Kind: kind, Calm: kind == "renewed" || kind == "backup", Head: g.app.Text("wallet.notice."+kind+".head", "card", card),
 		Text: g.app.Text("wallet.notice."+text+".text", "card", card, "issuer", city, "line", g.app.Text("wallet.card.expires", "date", "5 december 2026"),
 			"when", g.app.Text("wallet.today.in"))}
 }
@@ -117,7 +117,13 @@ var activityStates = []state{
 			g.notice("expiring", "expiring", "Woonadres"), g.notice("reissue", "reissue", "Bibliotheekpas"), g.notice("renewed", "renewed", "Persoonsgegevens")}}
 	})},
 	{"notices-changed", alone(func(g *gallery) vm.Screen {
-		return &vm.Notices{Items: []vm.Notice{g.notice("changed", "changed", "Woonadres"), g.notice("renewed", "renewed", "Persoonsgegevens")}}
+		return &vm.Notices{Items: []vm.Notice{g.notice("changed", "changed", "Woonadres"), g.notice("renewed", "renewed", "Persoonsgegevens"),
+			g.notice("backup", "backup", "")}}
 	})},
+	{"activity-card", func(g *gallery) (vm.Screen, vm.Screen) {
+		s := g.activity()
+		s.Card, s.About, s.Lines, s.All = "personal", "Persoonsgegevens", []vm.Line{s.Lines[0], s.Lines[3], s.Lines[6]}, 3
+		return g.detail(1, 7), s
+	}},
 	{"notices-none", alone(func(g *gallery) vm.Screen { return &vm.Notices{} })},
 }

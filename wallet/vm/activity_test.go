@@ -305,3 +305,27 @@ func TestNoticeKinds(t *testing.T) {
 		}
 	}
 }
+
+// A backup is outdated once a card was renewed twice since: its right to renew was replaced twice.
+func TestOutdated(t *testing.T) {
+	backup := noon().now
+	line := func(days int, kind string, cards ...string) wallet.Entry {
+		return wallet.Entry{Kind: kind, Cards: cards, Time: backup.AddDate(0, 0, days), Offer: kind == "refused"}
+	}
+	for name, c := range map[string]struct {
+		backup  time.Time
+		entries []wallet.Entry
+		want    bool
+	}{
+		"never made":    {time.Time{}, []wallet.Entry{line(3, "renewed", "a"), line(2, "renewed", "a")}, false},
+		"once":          {backup, []wallet.Entry{line(3, "shared", "a"), line(2, "renewed", "a")}, false},
+		"twice":         {backup, []wallet.Entry{line(3, "renewed", "a"), line(2, "renewed", "a")}, true},
+		"two cards":     {backup, []wallet.Entry{line(3, "renewed", "a"), line(2, "renewed", "b")}, false},
+		"once before":   {backup, []wallet.Entry{line(3, "renewed", "a"), line(-2, "renewed", "a")}, false},
+		"one not taken": {backup, []wallet.Entry{line(3, "renewed", "a"), line(2, "refused", "a")}, true},
+	} {
+		if got := outdated(c.backup, c.entries); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

@@ -12,7 +12,7 @@ import (
 // Notice is something about a card that the person should know.
 type Notice struct {
 	Card string // id
-	Kind string // status of the card; "changed", "used", "last", "renewed"
+	Kind string // status of the card; "changed", "used", "last", "renewed"; "backup": of no card
 	Head string
 	Text string // what to do now
 	Calm bool   // there is nothing to do
@@ -60,6 +60,10 @@ func keys(all []Notice) []string {
 
 // Open goes to where something can be done: to the card, and there to what has changed.
 func (s *Notices) Open(n Notice) {
+	if n.Kind == "backup" {
+		s.app.open(s.app.newBackup())
+		return
+	}
 	card := s.app.newCard(n.Card)
 	s.app.open(card)
 	if n.Kind == "changed" && card.Problem == nil {
@@ -99,11 +103,15 @@ func (a *App) tell() {
 	}
 }
 
-// renewedFor is how long it is told that a card was renewed by itself.
-const renewedFor = 7 * 24 * time.Hour
+// renewedFor is how long it is told that a card was renewed by itself; renewedOften is how far back renewals are counted
+// to tell that a backup is outdated.
+const (
+	renewedFor   = 7 * 24 * time.Hour
+	renewedOften = 90 * 24 * time.Hour
+)
 
 // urgent orders notices.
-var urgent = []string{"changed", "revoked", "used", "last", "expiring", wallet.ReissueStatus, "suspended", "expired", "renewed"}
+var urgent = []string{"changed", "revoked", "used", "last", "expiring", wallet.ReissueStatus, "suspended", "expired", "renewed", "backup"}
 
 func (a *App) notices() ([]Notice, *Problem) {
 	ctx := context.Background()
@@ -121,12 +129,50 @@ func (a *App) notices() ([]Notice, *Problem) {
 			out = append(out, a.notice(c, kind, upkeeps[c.ID]))
 		}
 	}
-	renewed, problem := a.renewed(cards)
-	out = append(out, renewed...)
+	recovery, err := a.wallet.Recovery(ctx)
+	if err != nil {
+		return nil, a.trouble(err)
+	}
+	since := a.deps.Now().Add(-renewedFor)
+	if recovery != nil && !recovery.LastBackup.IsZero() {
+		since = a.deps.Now().Add(-renewedOften)
+	}
+	entries, err := a.wallet.HistorySince(ctx, since)
+	if err != nil {
+		return nil, a.trouble(err)
+	}
+	out = append(out, a.renewed(cards, entries)...)
+	if recovery != nil && outdated(recovery.LastBackup, entries) {
+		out = append(out, Notice{
+			Kind: "backup", Calm: true, Head: a.Text("wallet.notice.backup.head"), Text: a.Text("wallet.notice.backup.text"),
+			key: "backup/" + recovery.LastBackup.Format(time.RFC3339),
+		})
+	}
 	slices.SortStableFunc(out, func(x, y Notice) int {
 		return cmp.Compare(slices.Index(urgent, x.Kind), slices.Index(urgent, y.Kind))
 	})
-	return out, problem
+	return out, nil
+}
+
+// outdated says whether cards were renewed so often since a backup that the right to have them issued again, which is
+// replaced each time, does not work any more as the backup has it. Issuers take the one before the last too.
+func outdated(backup time.Time, entries []wallet.Entry) bool {
+	if backup.IsZero() {
+		return false
+	}
+	times := map[string]int{}
+	for _, e := range entries {
+		if e.Time.Before(backup) {
+			break
+		}
+		// A batch that the person did not want has used the right too.
+		if (e.Kind == "renewed" || e.Kind == "refused" && e.Offer) && len(e.Cards) > 0 {
+			if times[e.Cards[0]]++; times[e.Cards[0]] > 1 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // noticeKind says what there is to tell about a card; "" if nothing.
@@ -168,11 +214,7 @@ func (a *App) notice(c wallet.Card, kind, upkeep string) Notice {
 }
 
 // renewed tells of the cards that the wallet has renewed by itself of late, the last time of each.
-func (a *App) renewed(cards []wallet.Card) ([]Notice, *Problem) {
-	entries, err := a.wallet.History(context.Background())
-	if err != nil {
-		return nil, a.trouble(err)
-	}
+func (a *App) renewed(cards []wallet.Card, entries []wallet.Entry) []Notice {
 	var out []Notice
 	told := map[string]bool{}
 	for _, e := range entries {
@@ -189,5 +231,5 @@ func (a *App) renewed(cards []wallet.Card) ([]Notice, *Problem) {
 		n.Text = a.Text("wallet.notice.renewed.text", "when", a.near(e.Time))
 		out = append(out, n)
 	}
-	return out, nil
+	return out
 }
