@@ -2,6 +2,7 @@ package wallet
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"path/filepath"
@@ -133,13 +134,19 @@ func testBackupContent(t *testing.T) {
 		if !strings.HasPrefix(name, copyPrefix) {
 			continue
 		}
-		var c struct{ Key, Credential string }
-		if err := json.Unmarshal([]byte(data), &c); err != nil || c.Key == "" {
+		c, err := w.copy(name)
+		if err != nil {
 			t.Fatal("no key to look for")
 		}
+		held, err := c.held()
+		if err != nil {
+			t.Fatal(err)
+		}
 		keys++
-		if bytes.Contains(plain, []byte(c.Key)) || bytes.Contains(plain, []byte(c.Credential)) {
-			t.Errorf("%s is in the backup", name)
+		for _, secret := range []string{string(c.Key), base64.StdEncoding.EncodeToString(c.Key), data, held.String()} {
+			if bytes.Contains(plain, []byte(secret)) {
+				t.Errorf("%s is in the backup", name)
+			}
 		}
 	}
 	if keys != 4 {

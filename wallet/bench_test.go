@@ -7,7 +7,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/x509"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -77,13 +76,13 @@ func bench(b *testing.B, cards int) Options {
 			if err != nil {
 				b.Fatal(err)
 			}
-			der, err := x509.MarshalPKCS8PrivateKey(key)
+			kept, err := newCopy(key, s)
 			if err != nil {
 				b.Fatal(err)
 			}
 			c := copyState{ID: randomID()}
 			r.Copies = append(r.Copies, c)
-			writes = append(writes, put(copyName(r.ID, c.ID), copyRecord{Key: der, Credential: s.String()}))
+			writes = append(writes, putCopy(r.ID, c.ID, kept))
 		}
 		w.mu.Lock()
 		err := w.commit(b.Context(), append(writes, put(cardPrefix+r.ID, r), w.entry(Entry{Kind: "received", Party: r.Issuer.Name, Outcome: "ok"}))...)

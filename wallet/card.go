@@ -103,12 +103,6 @@ type copyState struct {
 	Status *statuslist.Ref `json:"status,omitempty"`
 }
 
-// copyRecord is a single-use copy with its private key.
-type copyRecord struct {
-	Key        []byte `json:"key"` // PKCS #8
-	Credential string `json:"credential"`
-}
-
 // read decodes a record of the store.
 func read(data []byte, v any) error {
 	if data == nil {
@@ -280,8 +274,6 @@ func (w *Wallet) Delete(ctx context.Context, cardID string) error {
 	}
 	return w.store.purge(ctx)
 }
-
-func copyName(card, id string) string { return copyPrefix + card + "/" + id }
 
 // Entry is a line of the history. It names claims, never their values.
 type Entry struct {

@@ -213,23 +213,19 @@ func (d *Disclosure) prepare(ctx context.Context, picks []chosen, c Choice) (map
 
 // present selects the claims and binds them to this exchange.
 func (w *Wallet) present(r *cardRecord, copyID string, paths []sdjwt.Path, request openid4vp.Request) (string, error) {
-	data, err := w.store.get(copyName(r.ID, copyID))
+	c, err := w.copy(copyName(r.ID, copyID))
 	if err != nil {
 		return "", err
 	}
-	var c copyRecord
-	if err := read(data, &c); err != nil {
-		return "", err
-	}
-	signer, err := privateKey(c.Key)
+	signer, err := c.signer()
 	if err != nil {
 		return "", err
 	}
-	s, err := sdjwt.Parse(c.Credential)
+	held, err := c.held()
 	if err != nil {
-		return "", &Error{StoreCorrupt, fmt.Errorf("credential: %v", err)}
+		return "", err
 	}
-	selected, err := s.Select(paths)
+	selected, err := held.Select(paths)
 	if err != nil {
 		return "", &Error{NoMatch, err}
 	}

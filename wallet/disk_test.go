@@ -81,15 +81,16 @@ func testPlaintext(t *testing.T) {
 	}
 	secrets := []string{canaryName, canaryNumber, "Canarina", "2000-01-31", "Teststraat", personType, townName, "family_name", testPIN, a.request.Nonce, "Persoonsgegevens"}
 	for _, c := range r.Copies {
-		data, err := wal.store.get(copyName(r.ID, c.ID))
+		copied, err := wal.copy(copyName(r.ID, c.ID))
 		if err != nil {
 			t.Fatal(err)
 		}
-		var copied copyRecord
-		if err := read(data, &copied); err != nil {
+		held, err := copied.held()
+		if err != nil {
 			t.Fatal(err)
 		}
-		secrets = append(secrets, string(copied.Key[len(copied.Key)-100:len(copied.Key)-60]), copied.Credential[:60], copied.Credential[len(copied.Credential)-60:])
+		compact := held.String()
+		secrets = append(secrets, string(copied.Key), string(copied.Key[8:24]), compact[:60], compact[len(compact)-60:])
 	}
 	look := func(when string) {
 		hits, size := 0, 0

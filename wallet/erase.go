@@ -79,7 +79,7 @@ func verifierProof(i issuerRecord) string {
 	return factPrefix + "verifier/" + string(i.DID)
 }
 
-// privateKey reads the key of a copy.
+// privateKey reads the key of a receipt.
 func privateKey(der []byte) (crypto.Signer, error) {
 	key, err := x509.ParsePKCS8PrivateKey(der)
 	if err != nil {
@@ -109,20 +109,18 @@ func (d *Disclosure) keepReceipt(l *line) []write {
 		record.Verifier.Subject = who.Leaf.RawSubject
 	}
 	for _, name := range l.copies {
-		data, err := w.store.get(name)
-		if err != nil || data == nil {
+		c, err := w.copy(name)
+		if err != nil {
 			continue // deleted meanwhile
 		}
-		var c copyRecord
-		if read(data, &c) != nil {
-			continue
-		}
-		key, err := privateKey(c.Key)
+		key, err := c.signer()
 		if err != nil {
 			continue
 		}
 		if t, err := (&jose.JWK{Key: key.Public()}).Thumbprint(); err == nil && t == r.Holder {
-			record.Key = c.Key
+			if record.Key, err = x509.MarshalPKCS8PrivateKey(key); err != nil {
+				continue
+			}
 		}
 	}
 	if record.Key == nil {

@@ -6,7 +6,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -232,7 +231,7 @@ func (i *Issuance) fetch(ctx context.Context, id string, n int) (*fetched, error
 		if i.opened.Issuer != nil && (!c.Issuer.Registered || c.Issuer.DID != i.opened.Issuer.DID) {
 			return nil, &Error{IssuerUntrusted, fmt.Errorf("the credential is of %q, the offer of %q", c.Issuer.Name, i.opened.Issuer.Name)}
 		}
-		if err := f.add(c, compact, key); err != nil {
+		if err := f.add(c, key); err != nil {
 			return nil, err
 		}
 	}
@@ -279,8 +278,12 @@ func takeKey(compact, vct string, keys []crypto.Signer) (crypto.Signer, []crypto
 }
 
 // add takes a checked copy. All copies of a card say the same about the person.
-func (f *fetched) add(c *credential.Credential, compact string, key crypto.Signer) error {
-	der, err := x509.MarshalPKCS8PrivateKey(key)
+func (f *fetched) add(c *credential.Credential, key crypto.Signer) error {
+	private, ok := key.(*ecdsa.PrivateKey)
+	if !ok {
+		return fmt.Errorf("key is a %T", key)
+	}
+	kept, err := newCopy(private, c.SDJWT)
 	if err != nil {
 		return err
 	}
@@ -307,7 +310,7 @@ func (f *fetched) add(c *credential.Credential, compact string, key crypto.Signe
 		}
 	}
 	r.Copies = append(r.Copies, copyState{ID: randomID(), Status: c.Status})
-	f.copies = append(f.copies, copyRecord{Key: der, Credential: compact})
+	f.copies = append(f.copies, kept)
 	return nil
 }
 
@@ -366,7 +369,7 @@ func (i *Issuance) store(ctx context.Context) error {
 		f.record.Grant = grant
 		writes = append(writes, put(cardPrefix+f.record.ID, f.record), keepLogo(f.record.ID, f.logo))
 		for k, c := range f.copies {
-			writes = append(writes, put(copyName(f.record.ID, f.record.Copies[k].ID), c))
+			writes = append(writes, putCopy(f.record.ID, f.record.Copies[k].ID, c))
 		}
 		if n == 0 && i.proof != nil {
 			writes = append(writes, put(proofName(f.record.Issuer), i.proof))

@@ -356,7 +356,7 @@ func (r *Renewal) store(ctx context.Context) error {
 	}
 	writes = append(writes, put(cardPrefix+f.record.ID, f.record), keepLogo(f.record.ID, f.logo))
 	for n, c := range f.copies {
-		writes = append(writes, put(copyName(f.record.ID, f.record.Copies[n].ID), c))
+		writes = append(writes, putCopy(f.record.ID, f.record.Copies[n].ID, c))
 	}
 	if r.i.proof != nil {
 		writes = append(writes, put(proofName(f.record.Issuer), r.i.proof))

@@ -5,7 +5,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"maps"
@@ -19,6 +18,9 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/zegel-id/zegel/pkg/jose"
+	"github.com/zegel-id/zegel/pkg/sdjwt"
 )
 
 const (
@@ -90,13 +92,17 @@ func addCard(ctx context.Context, w *Wallet, id string, copies int) error {
 		if err != nil {
 			return err
 		}
-		der, err := x509.MarshalPKCS8PrivateKey(key)
+		issued, err := sdjwt.Issue(key, jose.Header{}, map[string]any{"family_name": sdjwt.Selective{Value: canaryName}}, 1)
+		if err != nil {
+			return err
+		}
+		kept, err := newCopy(key, issued)
 		if err != nil {
 			return err
 		}
 		c := copyState{ID: fmt.Sprint(id, "-", i)}
 		r.Copies = append(r.Copies, c)
-		writes = append(writes, put(copyName(id, c.ID), copyRecord{Key: der, Credential: strings.Repeat("eyJ"+canaryName+"~", 50)}))
+		writes = append(writes, putCopy(id, c.ID, kept))
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -134,6 +134,10 @@ func checkClaims(t *testing.T, s *SDJWT) {
 	if got, err := all.Claims(); err != nil || !reflect.DeepEqual(claims, got) {
 		t.Fatalf("selecting everything shows %v, %v; want %v", got, err, claims)
 	}
+	h := held(t, s)
+	if got, err := h.needed(paths); err != nil || h.compact(got) != all.String() {
+		t.Fatalf("kept and read again it shows %q, %v", h.compact(got), err)
+	}
 	none, err := s.Select(nil)
 	if err != nil || len(none.disclosures) != 0 {
 		t.Fatalf("%d disclosures, %v", len(none.disclosures), err)

@@ -29,15 +29,20 @@ type KeyBinding struct {
 
 // Bind adds a key binding JWT signed by the holder's key and returns the compact presentation.
 func (s *SDJWT) Bind(holder crypto.Signer, kb KeyBinding) (string, error) {
-	claims := map[string]any{
-		"iat":     kb.IssuedAt.Unix(),
-		"aud":     kb.Audience,
-		"nonce":   kb.Nonce,
-		"sd_hash": digest(s.alg, s.compact),
-	}
+	return bind(s.alg, s.compact, holder, kb)
+}
+
+func bind(alg, compact string, holder crypto.Signer, kb KeyBinding) (string, error) {
+	claims := struct {
+		Audience  string   `json:"aud"`
+		IssuedAt  int64    `json:"iat"`
+		Nonce     string   `json:"nonce"`
+		Hash      string   `json:"sd_hash"`
+		Hashes    []string `json:"transaction_data_hashes,omitempty"`
+		HashesAlg string   `json:"transaction_data_hashes_alg,omitempty"`
+	}{Audience: kb.Audience, IssuedAt: kb.IssuedAt.Unix(), Nonce: kb.Nonce, Hash: digest(alg, compact), Hashes: kb.TransactionDataHashes}
 	if len(kb.TransactionDataHashes) > 0 {
-		claims["transaction_data_hashes"] = kb.TransactionDataHashes
-		claims["transaction_data_hashes_alg"] = algSHA256
+		claims.HashesAlg = algSHA256
 	}
 	payload, err := json.Marshal(claims)
 	if err != nil {
@@ -47,7 +52,7 @@ func (s *SDJWT) Bind(holder crypto.Signer, kb KeyBinding) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return s.compact + jwt, nil
+	return compact + jwt, nil
 }
 
 // TransactionDataHash returns the hash of one encoded transaction_data of a request, over the text as received

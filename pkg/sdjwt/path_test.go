@@ -159,6 +159,10 @@ func testDCQL08(t *testing.T) {
 		if err != nil || len(sel.disclosures) != try.count {
 			t.Errorf("%v: %d disclosures, want %d, %v", try.paths, len(sel.disclosures), try.count, err)
 		}
+		h := held(t, s)
+		if needed, err := h.needed(try.paths); err != nil || h.compact(needed) != sel.String() {
+			t.Errorf("%v: kept and read again it shows %q, %v", try.paths, h.compact(needed), err)
+		}
 	}
 	// What was taken away cannot be selected again, and the first one is unchanged.
 	sel, err := s.Select([]Path{{"given_name"}})
