@@ -10,11 +10,11 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/crypto/argon2"
+	"golang.org/x/sys/unix"
 
 	"github.com/zegel-id/zegel/pkg/did"
 	"github.com/zegel-id/zegel/pkg/jose"
@@ -26,11 +26,11 @@ import (
 // benchCopies is how many copies of each card the benchmarks' wallets hold.
 const benchCopies = 10
 
-// bench makes a wallet with cards as a municipality issues them, on the real disk and with the real costs, closed.
-func bench(b *testing.B, cards int) Options {
+// bench makes a wallet with cards as a municipality issues them, on the real disk, closed.
+func bench(b *testing.B, cards int, costs kdf) Options {
 	b.Helper()
 	o := diskOptions(filepath.Join(b.TempDir(), "wallet"))
-	o.costs = defaultKDF
+	o.costs = costs
 	w, err := Create(b.Context(), o, Setup{Secret: testPIN, Dev: true})
 	if err != nil {
 		b.Fatal(err)
@@ -103,7 +103,7 @@ func bench(b *testing.B, cards int) Options {
 func BenchmarkUnlock(b *testing.B) {
 	for _, cards := range []int{10, 100, 1000} {
 		b.Run(fmt.Sprint(cards, "-cards"), func(b *testing.B) {
-			o := bench(b, cards)
+			o := bench(b, cards, defaultKDF)
 			var ratios, clock []float64
 			for b.Loop() {
 				began, used := time.Now(), cpu(b)
@@ -129,7 +129,7 @@ func BenchmarkUnlock(b *testing.B) {
 // BenchmarkList takes the time from an unlocked wallet to the list of its cards.
 func BenchmarkList(b *testing.B) {
 	const cards = 1000
-	o := bench(b, cards)
+	o := bench(b, cards, cheap)
 	var times []float64
 	for b.Loop() {
 		w, err := Open(b.Context(), o, testPIN)
@@ -150,10 +150,11 @@ func BenchmarkList(b *testing.B) {
 }
 
 // BenchmarkPresentation compares building a presentation with one bare signature, in processor time. Building is reading a
-// copy that was never read before out of the store, choosing what to disclose, and binding it to the exchange with the
-// copy's key. The durable write before anything is sent is another figure.
+// copy that was not read before out of the store, choosing what to disclose, and binding it to the exchange with the
+// copy's key. The two take turns one by one, since nobody shows a thousand cards in a row: a row of signatures alone runs
+// faster than any one of them. The durable write before anything is sent is another figure.
 func BenchmarkPresentation(b *testing.B) {
-	w, records := opened(b, 100)
+	o := bench(b, 10, cheap)
 	bare, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		b.Fatal(err)
@@ -163,39 +164,34 @@ func BenchmarkPresentation(b *testing.B) {
 	digest := sha256.Sum256([]byte("x"))
 	var ratios []float64
 	for b.Loop() {
-		start := cpu(b)
-		n := 0
+		w, err := Open(b.Context(), o, testPIN)
+		if err != nil {
+			b.Fatal(err)
+		}
+		records, err := w.records()
+		if err != nil {
+			b.Fatal(err)
+		}
+		built, signed := 0.0, 0.0
 		for _, r := range records {
 			for _, c := range r.Copies {
+				start := cpu(b)
 				if _, err := w.present(r, c.ID, paths, request); err != nil {
 					b.Fatal(err)
 				}
-				n++
+				middle := cpu(b)
+				if _, err := ecdsa.SignASN1(rand.Reader, bare, digest[:]); err != nil {
+					b.Fatal(err)
+				}
+				built, signed = built+middle-start, signed+cpu(b)-middle
 			}
 		}
-		middle := cpu(b)
-		for range n {
-			if _, err := ecdsa.SignASN1(rand.Reader, bare, digest[:]); err != nil {
-				b.Fatal(err)
-			}
+		ratios = append(ratios, built/signed)
+		if err := w.Close(); err != nil {
+			b.Fatal(err)
 		}
-		ratios = append(ratios, (middle-start)/(cpu(b)-middle))
 	}
 	b.ReportMetric(median(ratios), "ratio")
-}
-
-func opened(b *testing.B, cards int) (*Wallet, []*cardRecord) {
-	b.Helper()
-	w, err := Open(b.Context(), bench(b, cards), testPIN)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { w.Close() })
-	records, err := w.records()
-	if err != nil {
-		b.Fatal(err)
-	}
-	return w, records
 }
 
 func median(list []float64) float64 {
@@ -205,9 +201,9 @@ func median(list []float64) float64 {
 
 // cpu returns the seconds of processor time that this process has used, its garbage collection included.
 func cpu(b *testing.B) float64 {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &t); err != nil {
 		b.Fatal(err)
 	}
-	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
+	return float64(t.Nano()) / 1e9
 }

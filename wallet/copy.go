@@ -6,70 +6,63 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-
-	"github.com/fxamacker/cbor/v2"
+	"slices"
 
 	"github.com/zegel-id/zegel/pkg/sdjwt"
 )
 
-// copyRecord is a single-use copy with its private key, stored so that showing it costs little more than its signature.
-type copyRecord struct {
-	_      struct{} `cbor:",toarray"`
-	Key    []byte   // private scalar
-	Public []byte   // uncompressed point; without it, it would be calculated anew
-	Held   []byte   // credential, as [sdjwt.Held.Encode] has it
-}
+// copyRecord is a single-use copy with its private key, stored so that showing it costs little more than its signature:
+// scalar, point, credential.
+type copyRecord []byte
+
+const (
+	scalarSize = 32
+	pointSize  = 65 // uncompressed; without it, it would be calculated anew
+)
 
 func newCopy(key *ecdsa.PrivateKey, s *sdjwt.SDJWT) (copyRecord, error) {
 	held, err := s.Hold()
 	if err != nil {
-		return copyRecord{}, err
+		return nil, err
 	}
-	private, err := key.Bytes()
+	scalar, err := key.Bytes()
 	if err != nil {
-		return copyRecord{}, err
+		return nil, err
 	}
-	public, err := key.PublicKey.Bytes()
-	return copyRecord{Key: private, Public: public, Held: held.Encode()}, err
+	point, err := key.PublicKey.Bytes()
+	if err != nil || len(scalar) != scalarSize || len(point) != pointSize {
+		return nil, fmt.Errorf("key of %d bytes: %v", len(scalar), err)
+	}
+	return slices.Concat(scalar, point, held.Encode()), nil
 }
 
 func copyName(card, id string) string { return copyPrefix + card + "/" + id }
 
-func putCopy(card, id string, c copyRecord) write {
-	data, err := cbor.Marshal(c)
-	if err != nil {
-		panic("wallet: internal error: copy: " + err.Error())
-	}
-	return write{name: copyName(card, id), value: data}
-}
+func putCopy(card, id string, c copyRecord) write { return write{name: copyName(card, id), value: c} }
 
 // copy reads the copy under a name, as [copyName] made it. Error: [StoreCorrupt], also if there is none.
-func (w *Wallet) copy(name string) (*copyRecord, error) {
+func (w *Wallet) copy(name string) (copyRecord, error) {
 	data, err := w.store.get(name)
 	if err != nil {
 		return nil, err
 	}
-	if data == nil {
-		return nil, &Error{StoreCorrupt, errors.New("a copy is missing")}
+	if len(data) < scalarSize+pointSize {
+		return nil, &Error{StoreCorrupt, fmt.Errorf("a copy of %d bytes", len(data))}
 	}
-	c := new(copyRecord)
-	if err := cbor.Unmarshal(data, c); err != nil {
-		return nil, &Error{StoreCorrupt, fmt.Errorf("a copy does not parse: %v", err)}
-	}
-	return c, nil
+	return data, nil
 }
 
 // signer returns the private key. Only the wallet can have written it, so that the two halves belong together.
-func (c *copyRecord) signer() (*ecdsa.PrivateKey, error) {
-	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), c.Public)
-	if err != nil || len(c.Key) != 32 {
+func (c copyRecord) signer() (*ecdsa.PrivateKey, error) {
+	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), c[scalarSize:][:pointSize])
+	if err != nil {
 		return nil, &Error{StoreCorrupt, errors.New("a private key does not parse")}
 	}
-	return &ecdsa.PrivateKey{PublicKey: *public, D: new(big.Int).SetBytes(c.Key)}, nil
+	return &ecdsa.PrivateKey{PublicKey: *public, D: new(big.Int).SetBytes(c[:scalarSize])}, nil
 }
 
-func (c *copyRecord) held() (*sdjwt.Held, error) {
-	h, err := sdjwt.DecodeHeld(c.Held)
+func (c copyRecord) held() (*sdjwt.Held, error) {
+	h, err := sdjwt.DecodeHeld(c[scalarSize+pointSize:])
 	if err != nil {
 		return nil, &Error{StoreCorrupt, fmt.Errorf("credential: %v", err)}
 	}

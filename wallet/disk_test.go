@@ -90,7 +90,7 @@ func testPlaintext(t *testing.T) {
 			t.Fatal(err)
 		}
 		compact := held.String()
-		secrets = append(secrets, string(copied.Key), string(copied.Key[8:24]), compact[:60], compact[len(compact)-60:])
+		secrets = append(secrets, string(copied[:scalarSize]), string(copied[8:24]), compact[:60], compact[len(compact)-60:])
 	}
 	look := func(when string) {
 		hits, size := 0, 0

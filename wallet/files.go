@@ -40,7 +40,6 @@ type guard struct {
 
 	once   sync.Once
 	dead   chan struct{}
-	idle   chan func() // work for goroutines that wait for it
 	mu     sync.Mutex
 	reason error // why it was shut
 	failed error // first write that failed
@@ -48,7 +47,7 @@ type guard struct {
 }
 
 func newGuard(inner vfs.FS) *guard {
-	g := &guard{FS: inner, dead: make(chan struct{}), idle: make(chan func())}
+	g := &guard{FS: inner, dead: make(chan struct{})}
 	if inner == nil {
 		g.FS, g.disk = vfs.Default, true
 	}

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -95,19 +96,37 @@ func (pebbleLog) Infof(string, ...any)  {}
 func (pebbleLog) Errorf(string, ...any) {}
 func (l pebbleLog) Fatalf(format string, args ...any) {
 	l.g.shut(fmt.Errorf(format, args...))
-	// The caller must not go on, and may hold locks: leave it here. All callers of ours wait for dead beside the answer.
+	// The caller must not go on, and may hold locks that nobody will need any more. If it is one of ours that reads, it is
+	// thrown out; all others of ours wait for dead beside the answer, and the database's own can stay here.
+	if reads() {
+		panic(errShut)
+	}
 	select {}
 }
 
-// attempt runs f, which may never return after damage. It does so on a goroutine that is kept for the next one: reading goes
-// deep, and a new stack would grow anew each time.
+// reads reports whether this goroutine is inside of [store.raw].
+func reads() bool {
+	var at [64]uintptr
+	frames := runtime.CallersFrames(at[:runtime.Callers(1, at[:])])
+	for {
+		f, more := frames.Next()
+		if strings.HasSuffix(f.Function, ".(*store).raw") {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
+}
+
+// attempt runs f, which may never return after damage.
 func attempt[T any](g *guard, f func() (T, error)) (T, error) {
 	type answer struct {
 		v   T
 		err error
 	}
 	done := make(chan answer, 1)
-	work := func() {
+	go func() {
 		var a answer
 		defer func() {
 			if r := recover(); r != nil {
@@ -117,30 +136,13 @@ func attempt[T any](g *guard, f func() (T, error)) (T, error) {
 			done <- a
 		}()
 		a.v, a.err = f()
-	}
-	select {
-	case g.idle <- work:
-	default:
-		go g.serve(work)
-	}
+	}()
 	select {
 	case a := <-done:
 		return a.v, a.err
 	case <-g.dead:
 		var none T
 		return none, g.cause()
-	}
-}
-
-// serve runs work, and waits for more until the store is shut.
-func (g *guard) serve(work func()) {
-	for {
-		work()
-		select {
-		case work = <-g.idle:
-		case <-g.dead:
-			return
-		}
 	}
 }
 

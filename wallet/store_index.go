@@ -130,26 +130,27 @@ func (s *store) load(d diskName, want stamp) ([]byte, error) {
 	return value, err
 }
 
-// raw reads the record under d, with its version.
-func (s *store) raw(d diskName) ([]byte, stamp, error) {
-	type answer struct {
-		value []byte
-		v     stamp
+// raw reads the record under d, with its stamp. It does not take a goroutine of its own, as everything else that the
+// database does for us: that would cost more than the reading.
+func (s *store) raw(d diskName) (value []byte, v stamp, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.home.shut(fmt.Errorf("store: %v", r))
+			err = s.home.cause()
+		}
+	}()
+	sealed, closer, err := s.db.Get(d[:])
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, v, errors.New("a record is missing")
 	}
-	a, err := attempt(s.home.guard, func() (a answer, err error) {
-		sealed, closer, err := s.db.Get(d[:])
-		if errors.Is(err, pebble.ErrNotFound) {
-			return a, errors.New("a record is missing")
-		}
-		if err != nil {
-			return a, err
-		}
-		defer closer.Close()
-		_, a.value, err = s.openRecord(d[:], sealed)
-		a.v = stampOf(sealed)
-		return a, err
-	})
-	return a.value, a.v, err
+	if err != nil {
+		return nil, v, err
+	}
+	defer closer.Close()
+	if _, value, err = s.openRecord(d[:], sealed); err != nil {
+		return nil, v, err
+	}
+	return value, stampOf(sealed), nil
 }
 
 // page returns a page. The caller holds mu.

@@ -261,6 +261,36 @@ func TestOpenReadsLittle(t *testing.T) {
 	}
 }
 
+// A table vanishes while the wallet is open. Before the first change only what lay in it is lost; after it the database
+// gives up in the middle of a read. The reader hears of it, and nothing hangs.
+func TestTableVanishes(t *testing.T) {
+	for _, readOnly := range []bool{true, false} {
+		c := newClock(noon)
+		mem, _ := filled(t, c.Now)
+		w := mustOpen(t, memOptions(mem, c.Now))
+		if err := errors.Join(w.store.openForWriting(), w.store.closeDB(), w.store.openDB(readOnly)); err != nil { // all in tables, none read
+			t.Fatal(err)
+		}
+		gone := 0
+		for _, name := range must(mem.List("w/store")) {
+			if strings.HasSuffix(name, ".sst") && mem.Remove("w/store/"+name) == nil { // the database removes old ones itself
+				gone++
+			}
+		}
+		_, err := w.store.get(cardPrefix + "card1")
+		if gone == 0 || CategoryOf(err) != StoreCorrupt {
+			t.Errorf("%d tables gone: %v", gone, err)
+		}
+		if w.store.home.isShut() == readOnly {
+			t.Errorf("for reading only: %v; it gave up: %v", readOnly, w.store.home.isShut())
+		}
+		if _, err := w.Card(t.Context(), "card2"); CategoryOf(err) != StoreCorrupt {
+			t.Errorf("afterwards: %v", err)
+		}
+		w.Close()
+	}
+}
+
 // A store of an earlier layout is refused with a word, and stays as it is.
 func TestOlderFormat(t *testing.T) {
 	c := newClock(noon)

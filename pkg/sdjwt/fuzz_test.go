@@ -135,7 +135,7 @@ func checkClaims(t *testing.T, s *SDJWT) {
 		t.Fatalf("selecting everything shows %v, %v; want %v", got, err, claims)
 	}
 	h := held(t, s)
-	if got, err := h.needed(paths); err != nil || h.compact(got) != all.String() {
+	if got, err := h.needed(paths); err != nil || string(h.compact(got)) != all.String() {
 		t.Fatalf("kept and read again it shows %q, %v", h.compact(got), err)
 	}
 	none, err := s.Select(nil)

@@ -15,8 +15,8 @@ import (
 // hashing of what it holds. It is immutable and safe for concurrent use.
 type Held struct {
 	alg         string
-	jwt         string
-	disclosures []string // encoded, as hashed
+	jwt         []byte
+	disclosures [][]byte // encoded, as hashed
 	places      []place  // the first is the payload; what lies in a place follows it
 }
 
@@ -24,7 +24,7 @@ type Held struct {
 type place struct {
 	above      int    // place that this one lies in; the first one: 0
 	end        int    // number after the last place below this one
-	name       string // in an object
+	name       []byte // in an object
 	kind       byte   // of the value
 	disclosure int    // what opens it; -1: nothing is needed
 }
@@ -45,9 +45,10 @@ func (s *SDJWT) Hold() (*Held, error) {
 		return nil, err
 	}
 	h := &Held{alg: s.alg}
-	h.jwt, _, _ = strings.Cut(s.compact, "~")
-	for _, d := range s.disclosures {
-		h.disclosures = append(h.disclosures, d.text)
+	jwt, _, _ := strings.Cut(s.compact, "~")
+	h.jwt, h.disclosures = []byte(jwt), make([][]byte, len(s.disclosures))
+	for i, d := range s.disclosures {
+		h.disclosures[i] = []byte(d.text)
 	}
 	return h, h.lay(s, index, s.payload, place{disclosure: -1})
 }
@@ -57,7 +58,7 @@ func (h *Held) lay(s *SDJWT, index map[string]int, v any, p place) error {
 	at := len(h.places)
 	h.places = append(h.places, p)
 	below := func(v any, name string, disclosure int) error {
-		return h.lay(s, index, v, place{above: at, name: name, disclosure: disclosure})
+		return h.lay(s, index, v, place{above: at, name: []byte(name), disclosure: disclosure})
 	}
 	disclosed := func(digest any, parts int) error {
 		text, _ := digest.(string)
@@ -111,29 +112,30 @@ func (h *Held) lay(s *SDJWT, index map[string]int, v any, p place) error {
 }
 
 // String returns the compact form with everything disclosed.
-func (h *Held) String() string { return h.compact(nil) }
+func (h *Held) String() string { return string(h.compact(nil)) }
 
 // compact joins the disclosures that are needed; nil means all.
-func (h *Held) compact(needed []bool) string {
-	var b strings.Builder
+func (h *Held) compact(needed []bool) []byte {
 	size := len(h.jwt) + 1
-	for _, d := range h.disclosures {
-		size += len(d) + 1
-	}
-	b.Grow(size)
-	b.WriteString(h.jwt)
-	b.WriteByte('~')
 	for i, d := range h.disclosures {
 		if needed == nil || needed[i] {
-			b.WriteString(d)
-			b.WriteByte('~')
+			size += len(d) + 1
 		}
 	}
-	return b.String()
+	b := append(append(make([]byte, 0, size), h.jwt...), '~')
+	for i, d := range h.disclosures {
+		if needed == nil || needed[i] {
+			b = append(append(b, d...), '~')
+		}
+	}
+	return b
 }
 
 // Selection is what is going to be shown of an SD-JWT.
-type Selection struct{ alg, compact string }
+type Selection struct {
+	alg     string
+	compact []byte
+}
 
 // Select returns what [SDJWT.Select] does. A path that selects nothing is an error.
 func (h *Held) Select(paths []Path) (*Selection, error) {
@@ -195,7 +197,7 @@ func (h *Held) follow(path Path) ([]int, error) {
 				return nil, fmt.Errorf("path %v: not an array", path)
 			}
 			for i := at + 1; i < p.end; i = h.places[i].end {
-				if isName && h.places[i].name == name || isIndex && number == index || part == nil {
+				if isName && string(h.places[i].name) == name || isIndex && number == index || part == nil {
 					next = append(next, i)
 				}
 				number++
@@ -212,8 +214,8 @@ func (h *Held) follow(path Path) ([]int, error) {
 // Encode returns the form in which a holder stores it; [DecodeHeld] reads it.
 func (h *Held) Encode() []byte {
 	b := make([]byte, 0, len(h.String())+len(h.places)*16)
-	text := func(s string) { b = append(binary.AppendUvarint(b, uint64(len(s))), s...) }
-	text(h.alg)
+	text := func(s []byte) { b = append(binary.AppendUvarint(b, uint64(len(s))), s...) }
+	text([]byte(h.alg))
 	text(h.jwt)
 	b = binary.AppendUvarint(b, uint64(len(h.disclosures)))
 	for _, d := range h.disclosures {
@@ -229,12 +231,12 @@ func (h *Held) Encode() []byte {
 	return b
 }
 
-// DecodeHeld reads what [Held.Encode] wrote. It checks the form, not the content: who stores it has to keep others from
+// DecodeHeld reads what [Held.Encode] wrote, and keeps hold of data. It checks the form, not the content: who stores it has to keep others from
 // changing it. Error: [jose.ErrMalformed].
 func DecodeHeld(data []byte) (*Held, error) {
-	r := heldReader{rest: string(data)}
-	h := &Held{alg: r.text(), jwt: r.text()}
-	h.disclosures = make([]string, r.count(MaxDisclosures))
+	r := heldReader{rest: data}
+	h := &Held{alg: string(r.text()), jwt: r.text()}
+	h.disclosures = make([][]byte, r.count(MaxDisclosures))
 	for i := range h.disclosures {
 		h.disclosures[i] = r.text()
 	}
@@ -248,7 +250,7 @@ func DecodeHeld(data []byte) (*Held, error) {
 			break
 		}
 	}
-	if r.bad || r.rest != "" || len(h.places) == 0 || digestSize(h.alg) == 0 {
+	if r.bad || len(r.rest) > 0 || len(h.places) == 0 || digestSize(h.alg) == 0 {
 		return nil, fmt.Errorf("%w: held SD-JWT of %d bytes", jose.ErrMalformed, len(data))
 	}
 	return h, h.close()
@@ -279,12 +281,12 @@ func (h *Held) close() error {
 
 // heldReader reads one thing after another; after something bad all further ones are zero.
 type heldReader struct {
-	rest string
+	rest []byte
 	bad  bool
 }
 
 func (r *heldReader) octet() byte {
-	if r.bad || r.rest == "" {
+	if r.bad || len(r.rest) == 0 {
 		r.bad = true
 		return 0
 	}
@@ -317,9 +319,9 @@ func (r *heldReader) count(most int) int {
 	return n
 }
 
-func (r *heldReader) text() string {
+func (r *heldReader) text() []byte {
 	n := r.count(len(r.rest))
-	s := r.rest[:n]
+	s := r.rest[:n:n]
 	r.rest = r.rest[n:]
 	return s
 }

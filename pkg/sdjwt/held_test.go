@@ -1,6 +1,7 @@
 package sdjwt
 
 import (
+	"bytes"
 	"errors"
 	"reflect"
 	"slices"
@@ -20,13 +21,18 @@ func held(t *testing.T, s *SDJWT) *Held {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(h, again) {
-		t.Fatalf("stored %+v\nread %+v", h, again)
+	if !alike(h, again) {
+		t.Fatalf("stored %+v\nread %+v", h.places, again.places)
 	}
 	if h.String() != s.compact {
 		t.Fatalf("holds %q of %q", h, s.compact)
 	}
 	return again
+}
+
+func alike(a, b *Held) bool {
+	end := func(p, q place) bool { return p.end == q.end }
+	return bytes.Equal(a.Encode(), b.Encode()) && slices.EqualFunc(a.places, b.places, end)
 }
 
 func TestHeld(t *testing.T) {
@@ -87,9 +93,9 @@ func FuzzDecodeHeld(f *testing.F) {
 	f.Add(good)
 	f.Add(good[:len(good)-1])
 	f.Add([]byte{})
-	small := (&Held{alg: algSHA256, jwt: "j", disclosures: []string{"d"}, places: []place{
-		{kind: kindObject, disclosure: -1}, {name: "a", kind: kindArray, disclosure: 0}, {above: 1, kind: kindObject, disclosure: -1},
-		{above: 2, name: "b", disclosure: -1}, {above: 1, disclosure: -1}, {name: "c", disclosure: -1},
+	small := (&Held{alg: algSHA256, jwt: []byte("j"), disclosures: [][]byte{[]byte("d")}, places: []place{
+		{kind: kindObject, disclosure: -1}, {name: []byte("a"), kind: kindArray, disclosure: 0}, {above: 1, kind: kindObject, disclosure: -1},
+		{above: 2, name: []byte("b"), disclosure: -1}, {above: 1, disclosure: -1}, {name: []byte("c"), disclosure: -1},
 	}}).Encode()
 	f.Add(small)
 	for i := len(small) - 24; i < len(small); i++ {
@@ -114,7 +120,7 @@ func FuzzDecodeHeld(f *testing.F) {
 			h.needed([]Path{path})
 		}
 		again, err := DecodeHeld(h.Encode())
-		if err != nil || !reflect.DeepEqual(h, again) {
+		if err != nil || !alike(h, again) {
 			t.Fatalf("%+v\n%+v, %v", h, again, err)
 		}
 	})

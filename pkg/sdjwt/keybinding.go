@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/zegel-id/zegel/pkg/jose"
@@ -29,10 +30,10 @@ type KeyBinding struct {
 
 // Bind adds a key binding JWT signed by the holder's key and returns the compact presentation.
 func (s *SDJWT) Bind(holder crypto.Signer, kb KeyBinding) (string, error) {
-	return bind(s.alg, s.compact, holder, kb)
+	return bind(s.alg, []byte(s.compact), holder, kb)
 }
 
-func bind(alg, compact string, holder crypto.Signer, kb KeyBinding) (string, error) {
+func bind(alg string, compact []byte, holder crypto.Signer, kb KeyBinding) (string, error) {
 	claims := struct {
 		Audience  string   `json:"aud"`
 		IssuedAt  int64    `json:"iat"`
@@ -40,7 +41,7 @@ func bind(alg, compact string, holder crypto.Signer, kb KeyBinding) (string, err
 		Hash      string   `json:"sd_hash"`
 		Hashes    []string `json:"transaction_data_hashes,omitempty"`
 		HashesAlg string   `json:"transaction_data_hashes_alg,omitempty"`
-	}{Audience: kb.Audience, IssuedAt: kb.IssuedAt.Unix(), Nonce: kb.Nonce, Hash: digest(alg, compact), Hashes: kb.TransactionDataHashes}
+	}{Audience: kb.Audience, IssuedAt: kb.IssuedAt.Unix(), Nonce: kb.Nonce, Hash: string(appendDigest(nil, alg, compact)), Hashes: kb.TransactionDataHashes}
 	if len(kb.TransactionDataHashes) > 0 {
 		claims.HashesAlg = algSHA256
 	}
@@ -52,7 +53,11 @@ func bind(alg, compact string, holder crypto.Signer, kb KeyBinding) (string, err
 	if err != nil {
 		return "", err
 	}
-	return compact + jwt, nil
+	var b strings.Builder
+	b.Grow(len(compact) + len(jwt))
+	b.Write(compact)
+	b.WriteString(jwt)
+	return b.String(), nil
 }
 
 // TransactionDataHash returns the hash of one encoded transaction_data of a request, over the text as received

@@ -160,7 +160,7 @@ func testDCQL08(t *testing.T) {
 			t.Errorf("%v: %d disclosures, want %d, %v", try.paths, len(sel.disclosures), try.count, err)
 		}
 		h := held(t, s)
-		if needed, err := h.needed(try.paths); err != nil || h.compact(needed) != sel.String() {
+		if needed, err := h.needed(try.paths); err != nil || string(h.compact(needed)) != sel.String() {
 			t.Errorf("%v: kept and read again it shows %q, %v", try.paths, h.compact(needed), err)
 		}
 	}

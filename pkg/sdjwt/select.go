@@ -19,6 +19,6 @@ func (s *SDJWT) Select(paths []Path) (*SDJWT, error) {
 			out.disclosures = append(out.disclosures, d)
 		}
 	}
-	out.compact = h.compact(needed)
+	out.compact = string(h.compact(needed))
 	return &out, nil
 }
