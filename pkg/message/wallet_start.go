@@ -175,7 +175,7 @@ var walletStartTexts = map[string]text{
 	"wallet.backup.people":          {"Mensen die u helpen", "People who help you"},
 	"wallet.backup.enough":          {"{needed} van {parts} mensen", "{needed} of {parts} people"},
 	"wallet.backup.together":        {"zijn samen genoeg voor herstel", "are enough together for recovery"},
-	"wallet.backup.people.lead":     {"Toestel kwijt? Dan helpen {needed} van deze mensen u. **Niemand van hen kan alleen iets openen.**", "Device lost? Then {needed} of these people help you. **None of them can open anything alone.**"},
+	"wallet.backup.people.lead":     {"Apparaat kwijt? Dan helpen {needed} van deze mensen u. **Niemand van hen kan alleen iets openen.**", "Device lost? Then {needed} of these people help you. **None of them can open anything alone.**"},
 	"wallet.backup.missing.one":     {"{name} heeft nog geen deel. Tik op de naam.", "{name} has no part yet. Tap the name."},
 	"wallet.backup.missing.other":   {"{n} mensen hebben nog geen deel. Tik op een naam.", "{n} people have no part yet. Tap a name."},
 	"wallet.backup.has":             {"{name}: heeft het deel", "{name}: has the part"},

@@ -48,10 +48,9 @@ func (u *UI) helpers(s *vm.Backup) fyne.CanvasObject {
 			beside(12, 1, icon("people", 24, u.accent), u.write(strong, u.ink, u.text("backup.people"))),
 			col(0, u.write(title, u.ink, u.text("backup.enough", "needed", r.Needed, "parts", n)), u.write(small, u.ink2, u.text("backup.together"))),
 			u.crowd(s))
+		lines = append(lines, u.rich(small, u.ink2, u.text("backup.people.lead", "needed", r.Needed)))
 		if missing := s.Missing(); missing != "" {
 			lines = append(lines, atTop(10, 1, icon("warn", 20, u.warn), u.write(small, u.ink, missing)))
-		} else {
-			lines = append(lines, u.rich(small, u.ink2, u.text("backup.people.lead", "needed", r.Needed)))
 		}
 	}
 	if r.Passphrase {
@@ -64,7 +63,7 @@ func (u *UI) helpers(s *vm.Backup) fyne.CanvasObject {
 		lines = append(lines, beside(12, 1, icon("key", 24, u.accent), col(0, u.write(strong, u.ink, u.text("backup.phrase")), u.write(small, u.ink2, what))))
 	}
 	lines = append(lines, u.two(u.secondary(u.text("backup.rehearse"), s.Rehearse), u.secondary(u.text("backup.change"), s.Choose)))
-	return u.group(padAll(16, col(14, lines...)))
+	return u.group(padAll(16, col(12, lines...)))
 }
 
 // backupFile is the newest backup, and making another.
@@ -90,7 +89,7 @@ func (u *UI) backupFile(s *vm.Backup) fyne.CanvasObject {
 		lines = append(lines, beside(0, -2, pill))
 	}
 	if s.Busy {
-		return u.group(padAll(16, col(14, append(lines, u.centred(body, u.ink2, u.text("busy")))...)))
+		return u.group(padAll(16, col(12, append(lines, u.centred(body, u.ink2, u.text("busy")))...)))
 	}
 	lines = append(lines, u.primary(make, s.Make))
 	if s.Last != "" {
@@ -102,9 +101,9 @@ func (u *UI) backupFile(s *vm.Backup) fyne.CanvasObject {
 				}
 			})
 		})
-		return u.group(pad(16, 16, 4, 16, col(14, append(lines[:len(lines)-1], col(0, lines[len(lines)-1], check))...)))
+		return u.group(pad(16, 16, 4, 16, col(12, append(lines[:len(lines)-1], col(0, lines[len(lines)-1], check))...)))
 	}
-	return u.group(padAll(16, col(14, lines...)))
+	return u.group(padAll(16, col(12, lines...)))
 }
 
 // crowd shows people beside each other, as many in a row as there is room for.

@@ -116,15 +116,15 @@ const shownKey = "shown:"
 
 // shows is the button that shows a secret, or hides it again.
 func (u *UI) shows(name string, open bool) *tap {
-	drawing, word := "eye", u.text("secret.show")
+	drawing, word, other := "eye", u.text("secret.show"), u.text("secret.hide")
 	if open {
-		drawing, word = "eyeoff", u.text("secret.hide")
+		drawing, word, other = "eyeoff", other, word
 	}
 	inner := pad(0, 6, 0, 6, col(0, push(), container.NewCenter(icon(drawing, 22, u.ink)), u.line(tab, u.ink, word), push()))
-	return u.tap(word, 12, container.New(&least{target, target}, inner), func() {
+	return u.tap(word, 12, container.New(&least{target, target}, inner), u.renamed(word, other, func() {
 		u.kept[shownKey+name] = map[bool]string{false: "yes"}[open]
 		u.Render()
-	})
+	}))
 }
 
 // least is an object of at least a size.

@@ -112,8 +112,11 @@ func (u *UI) secretPIN(s *vm.Secret) fyne.CanvasObject {
 	if !u.low() || s.Problem == nil {
 		names = append(names, u.write(body, u.ink2, s.Lead()))
 	}
-	head := col(0, u.steps(at, of), pad(8, e, 0, e, col(4, names...)))
+	head := col(0, u.steps(at, of), pad(12, e, 0, e, col(4, names...)))
 	under := fyne.CanvasObject(air(0))
+	if !u.low() {
+		under = air(84) // so that the dots stay where they are when a refusal comes
+	}
 	switch {
 	case s.Busy:
 		under = u.centred(body, u.ink2, u.text("busy"))
@@ -134,9 +137,10 @@ func (u *UI) secretPIN(s *vm.Secret) fyne.CanvasObject {
 		parts = append(parts, remark)
 	}
 	middle := u.filled("page", pad(8, e, 8, e, col(16, parts...)))
-	show := u.sideKey("eye", u.text("secret.show"), s.Show)
+	on, off := u.text("secret.show"), u.text("secret.hide")
+	show := u.sideKey("eye", on, u.renamed(on, off, s.Show))
 	if s.Shown {
-		show = u.sideKey("eyeoff", u.text("secret.hide"), s.Show)
+		show = u.sideKey("eyeoff", off, u.renamed(off, on, s.Show))
 	}
 	foot := []fyne.CanvasObject{u.pad(s, !s.Busy, show)}
 	if !u.low() {
@@ -161,13 +165,16 @@ func (u *UI) noteSmall(kind, head, text string, end ...fyne.CanvasObject) fyne.C
 
 func (u *UI) lock(s *vm.Lock) fyne.CanvasObject {
 	e := u.edge()
-	mark := fyne.CanvasObject(u.rosette("sealplain", u.markSide()))
-	if u.low() {
-		mark = container.NewCenter(icon("sealplain", 56, u.accent))
+	mark, above := fyne.CanvasObject(u.rosette("sealplain", u.markSide())), air(8)
+	switch {
+	case u.low():
+		mark, above = container.NewCenter(icon("sealplain", 56, u.accent)), air(0)
+	case u.roomy():
+		above = air(32)
 	}
-	parts := []fyne.CanvasObject{push(), mark, col(4, u.centred(title, u.ink, u.text("lock.locked")), u.centred(body, u.ink2, s.Title()))}
+	parts := []fyne.CanvasObject{above, mark, col(4, u.centred(title, u.ink, u.text("lock.locked")), u.centred(body, u.ink2, s.Title()))}
 	if s.Blocked {
-		parts = []fyne.CanvasObject{push(), mark, u.centred(title, u.ink, u.text("lock.locked"))}
+		parts = []fyne.CanvasObject{above, mark, u.centred(title, u.ink, u.text("lock.locked"))}
 	}
 	typed := u.typedPart(s)
 	if s.PIN && !s.Blocked {
@@ -215,6 +222,9 @@ func (u *UI) typedPart(s *vm.Lock) (parts []fyne.CanvasObject) {
 		parts = append(parts, u.centred(small, u.ink2, s.TriesLeft()))
 	}
 	if s.Waiting {
+		if s.Problem == nil && !u.low() {
+			parts = append(parts, push())
+		}
 		parts = append(parts, over(block(u.accentSoft, radius), pad(12, 16, 12, 16, beside(12, 1, icon("bell", 24, u.onAccentSoft), u.write(smallB, u.onAccentSoft, u.text("lock.waiting"))))))
 	}
 	return parts

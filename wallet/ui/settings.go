@@ -49,7 +49,7 @@ func (u *UI) settings(s *vm.Settings) fyne.CanvasObject {
 	if !u.wide {
 		lock = append(lock, u.glyph(u.text("place.lock"), "lock", u.app.LockNow)) // the rail has it
 	}
-	return container.New(&top{}, u.heading(s.Title(), "", lock...), u.scrolled("settings", pad(4, e, 24, e, u.measured(col(20, parts...)))))
+	return container.New(&top{}, u.heading(s.Title(), "", lock...), u.scrolled("settings", pad(0, e, 8, e, u.measured(col(20, parts...)))))
 }
 
 // pick is the page of one choice: a list of which one has a tick.

@@ -16,11 +16,14 @@ func (u *UI) welcome(s *vm.Welcome) fyne.CanvasObject {
 	}
 	e := u.edge()
 	head := pad(20, e, 12, e, beside(10, 1, icon("sealplain", 36, u.accent), u.line(lead, u.ink, u.text("name")), u.langButton(s)))
-	parts := []fyne.CanvasObject{u.balanced(u.write(display, u.ink, s.Title())), col(12, lines...)}
-	if !u.low() || !u.tight() {
-		parts = append([]fyne.CanvasObject{u.rosette("sealplain", u.markSide())}, parts...)
+	parts := []fyne.CanvasObject{u.balanced(u.write(display, u.ink, s.Title())), air(24), col(12, lines...)}
+	switch {
+	case u.roomy():
+		parts = append([]fyne.CanvasObject{air(12), u.rosette("sealplain", 212), air(36)}, parts...)
+	case !u.low() || !u.tight():
+		parts = append([]fyne.CanvasObject{u.rosette("sealplain", u.markSide()), air(24)}, parts...)
 	}
-	content := pad(8, e, 16, e, col(24, parts...))
+	content := pad(8, e, 16, e, col(0, parts...))
 	foot := col(4, u.primary(u.text("welcome.begin"), s.Begin), u.link(u.text("welcome.restore"), s.Restore))
 	return container.New(&top{}, head, u.filled("page", content), pad(8, e, 16, e, foot))
 }
@@ -35,6 +38,9 @@ func (u *UI) langButton(s *vm.Welcome) fyne.CanvasObject {
 	inner := pad(0, 14, 0, 14, beside(8, -2, parts...))
 	return u.tap(name, 22*u.scale, over(outline(u.surface, u.lineStrong, 1.5, 22*u.scale), sizedHeight(target*u.scale, inner)), s.ChooseLang)
 }
+
+// roomy says that the window is as high as most phones.
+func (u *UI) roomy() bool { return u.size.Height >= 800 && !u.tight() }
 
 // markSide is how large the mark is: less in a low window, so that what can be done stays in sight.
 func (u *UI) markSide() float32 {

@@ -9,7 +9,6 @@ package ui
 
 import (
 	"bytes"
-	"fmt"
 	"image/png"
 	"io"
 	"os"
@@ -51,7 +50,8 @@ type UI struct {
 	offset map[string]float32 // how far parts of it are scrolled
 	size   fyne.Size
 
-	refocusing bool // the focus comes back after a screen was drawn anew
+	refocusing bool    // the focus comes back after a screen was drawn anew
+	trail      []trail // of the screens under this one
 	motion     motion
 	before     scene // what was shown before this picture
 }
@@ -128,14 +128,18 @@ func (u *UI) Render() {
 		return
 	}
 	screen := u.app.Screen()
-	key := fmt.Sprintf("%T", screen)
+	key := keyOf(screen)
 	same := key == u.shown
-	focus := ""
-	if t, ok := u.win.Canvas().Focused().(named); ok && same {
+	focus, caret := "", -1
+	if t, ok := u.win.Canvas().Focused().(named); ok {
 		focus = t.Name()
+		if f, ok := t.(*field); ok {
+			caret = f.CursorColumn
+		}
 	}
 	if !same {
-		u.shown, u.kept, u.offset = key, map[string]string{}, map[string]float32{}
+		focus = u.leave(key, focus)
+		u.shown, u.kept = key, map[string]string{}
 	}
 	u.motion.begin()
 	u.root.Objects = []fyne.CanvasObject{canvas.NewRectangle(u.bg), u.content(screen)}
@@ -143,6 +147,10 @@ func (u *UI) Render() {
 	u.root.Refresh()
 	u.win.SetTitle(u.app.Text("wallet.name") + " – " + screen.Title())
 	u.refocus(focus)
+	if f, ok := u.win.Canvas().Focused().(*field); ok && same && !f.MultiLine && caret >= 0 {
+		f.CursorColumn = min(caret, len([]rune(f.Text))) // in the middle of a text that is being typed
+		f.Refresh()
+	}
 	if u.win.Canvas().Focused() == nil {
 		u.refocus(u.first(screen))
 	}
@@ -205,7 +213,7 @@ func (u *UI) refocus(name string) {
 		}
 		return
 	}
-	walk(u.root, func(o fyne.CanvasObject) bool {
+	missing := walk(u.root, func(o fyne.CanvasObject) bool {
 		n, ok := o.(named)
 		if !ok || n.Name() != name {
 			return true
@@ -218,6 +226,9 @@ func (u *UI) refocus(name string) {
 		u.refocusing = false
 		return false
 	})
+	if missing && c.Focused() != nil {
+		c.Unfocus() // it is not on this screen any more
+	}
 }
 
 // follow scrolls to the control that the keyboard has come to.

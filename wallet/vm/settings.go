@@ -173,14 +173,13 @@ func (s *About) Version() string { return s.app.version() }
 func (s *About) Licences() { s.app.open(&Licences{app: s.app}) }
 
 // Licence shows the text of one of them.
-func (s *About) Licence(name string) { s.app.open(&Licences{app: s.app, Shown: name, alone: true}) }
+func (s *About) Licence(name string) { s.app.open(&Licences{app: s.app, Shown: name}) }
 
 // Licences lists whose work the wallet is made of, and shows the text of one.
 type Licences struct {
 	Shown string // whose text is shown; "": the list
 
-	app   *App
-	alone bool // there is no list behind the text
+	app *App
 }
 
 // Title implements [Screen].
@@ -191,16 +190,8 @@ func (s *Licences) Title() string {
 	return s.app.Text("wallet.licences.title")
 }
 
-// Show shows the text of one.
-func (s *Licences) Show(name string) { s.Shown = name; s.app.changed() }
-
-func (s *Licences) unask() bool {
-	if s.Shown == "" || s.alone {
-		return false
-	}
-	s.Shown = ""
-	return true
-}
+// Show goes on to the text of one.
+func (s *Licences) Show(name string) { s.app.open(&Licences{app: s.app, Shown: name}) }
 
 // version says which program this is; one between two releases has no number.
 func (a *App) version() string {

@@ -133,7 +133,7 @@ func TestSettingsPages(t *testing.T) {
 	about.Licences()
 	l := on[*Licences](t, a)
 	l.Show("x")
-	if l.Title() != "x" {
+	if l = on[*Licences](t, a); l.Title() != "x" {
 		t.Errorf("title %q", l.Title())
 	}
 	a.Back()
