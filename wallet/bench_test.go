@@ -194,6 +194,33 @@ func BenchmarkPresentation(b *testing.B) {
 	b.ReportMetric(median(ratios), "ratio")
 }
 
+// BenchmarkCommit takes the time of the durable write that goes before each presentation, in a wallet of 100 cards.
+func BenchmarkCommit(b *testing.B) {
+	w, err := Open(b.Context(), bench(b, 100, cheap), testPIN)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer w.Close()
+	records, err := w.records()
+	if err != nil {
+		b.Fatal(err)
+	}
+	var times []float64
+	for n := 0; b.Loop(); n++ {
+		r := records[n%len(records)]
+		r.Copies[n/len(records)%benchCopies].Used = true
+		began := time.Now()
+		w.mu.Lock()
+		err := w.commit(b.Context(), put(cardPrefix+r.ID, r), w.entry(Entry{Kind: "shared", Party: "Gemeente Voorbeeldstad", Outcome: "network"}))
+		w.mu.Unlock()
+		if err != nil {
+			b.Fatal(err)
+		}
+		times = append(times, float64(time.Since(began).Microseconds())/1000)
+	}
+	b.ReportMetric(median(times), "ms")
+}
+
 func median(list []float64) float64 {
 	slices.Sort(list)
 	return list[len(list)/2]

@@ -97,6 +97,43 @@ func TestKeychain(t *testing.T) {
 	mustClose(t, w)
 }
 
+// What opens a wallet is known while it is open without a look at the disk.
+func TestOpensWith(t *testing.T) {
+	const passphrase = "fietsbel kaneel uurwerk stoep dolfijn"
+	o := memOptions(vfs.NewMem(), newClock(noon).Now)
+	w := mustCreate(t, o)
+	if !w.OpensWithPIN() || !OpensWithPIN(o) {
+		t.Error("made with a PIN")
+	}
+	if err := w.ChangeSecret(t.Context(), otherPIN, passphrase); CategoryOf(err) != Locked || !w.OpensWithPIN() {
+		t.Errorf("a change that was refused: %v", err)
+	}
+	if err := w.ChangeSecret(t.Context(), testPIN, passphrase); err != nil || w.OpensWithPIN() || OpensWithPIN(o) {
+		t.Errorf("changed to a passphrase: %v", err)
+	}
+	mustClose(t, w)
+	w, err := Open(t.Context(), o, passphrase)
+	if err != nil || w.OpensWithPIN() {
+		t.Fatalf("opened with a passphrase: %v", err)
+	}
+	mustClose(t, w)
+}
+
+// A try that cannot be counted has no outcome: a right secret and a wrong one meet the same error.
+func TestTryIsCountedFirst(t *testing.T) {
+	disk := &fullFS{MemFS: vfs.NewMem()}
+	o := memOptions(disk, newClock(noon).Now)
+	mustClose(t, mustCreate(t, o))
+	disk.full.Store(true)
+	_, right := Open(t.Context(), o, testPIN)
+	_, wrong := Open(t.Context(), o, otherPIN)
+	if right == nil || wrong == nil || right.Error() != wrong.Error() || errors.As(wrong, new(*LockedError)) {
+		t.Errorf("right: %v, wrong: %v", right, wrong)
+	}
+	disk.full.Store(false)
+	mustClose(t, mustOpen(t, o))
+}
+
 func TestSecrets(t *testing.T) {
 	for _, s := range []string{"000000", "123456", "654321", "121212", "123123", "112233445566", "010190", "311299", "901231", "999998", "12345", "345678", ""} {
 		if err := checkSecret(s, true, true); !errors.Is(err, ErrWeakSecret) {

@@ -113,6 +113,7 @@ type Wallet struct {
 
 	language atomic.Pointer[string] // of names and claims; the screen changes it while journeys run
 
+	pin   atomic.Bool // the secret is a PIN
 	list  cardList
 	known atomic.Int64 // lines of the history that there are at least
 
@@ -348,6 +349,7 @@ func (w *Wallet) start() error {
 		w.opts.Lang = "nl"
 	}
 	w.language.Store(&w.opts.Lang)
+	w.pin.Store(w.home.lock.PIN)
 	return nil
 }
 
@@ -388,8 +390,13 @@ func (w *Wallet) ChangeSecret(ctx context.Context, old, secret string) error {
 	if err := l.wrap(secret, half, dataKey); err != nil {
 		return err
 	}
-	return w.home.writeLock(l)
+	err = w.home.writeLock(l)
+	w.pin.Store(w.home.lock.PIN) // the new one also if only the copy of the key file could not be written
+	return err
 }
+
+// OpensWithPIN says whether this wallet opens with a PIN; otherwise with a passphrase.
+func (w *Wallet) OpensWithPIN() bool { return w.pin.Load() }
 
 // OpensWithPIN says whether the wallet that is there opens with a PIN; otherwise with a passphrase.
 func OpensWithPIN(o Options) bool {

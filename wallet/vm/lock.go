@@ -154,7 +154,12 @@ func (a *App) lockProblem(err error) *Problem {
 }
 
 // HasPIN says whether the wallet opens with a PIN.
-func (a *App) HasPIN() bool { return wallet.OpensWithPIN(a.deps.Options) }
+func (a *App) HasPIN() bool {
+	if a.wallet != nil {
+		return a.wallet.OpensWithPIN() // screens ask each time they are drawn: that must not read a file
+	}
+	return wallet.OpensWithPIN(a.deps.Options)
+}
 
 // Forgot says honestly what is lost without the PIN or passphrase, and what can be done.
 type Forgot struct {
