@@ -74,6 +74,7 @@ var walletTexts = map[string]text{
 	"wallet.card.copies.other":        {"Nog {n} van {of} kopieën", "{n} of {of} copies left"},
 	"wallet.card.copies.none":         {"Alle kopieën zijn gebruikt", "All copies are used"},
 	"wallet.card.copies.auto":         {"Elke kopie werkt 1 keer. Nieuwe komen vanzelf.", "Each copy works once. New ones come by themselves."},
+	"wallet.card.copies.renew":        {"Elke kopie werkt 1 keer. Vernieuw de kaart op tijd.", "Each copy works once. Renew the card in time."},
 	"wallet.card.copies.ask":          {"Elke kopie werkt 1 keer. Op? Vraag {issuer} om nieuwe.", "Each copy works once. None left? Ask {issuer} for new ones."},
 	"wallet.card.reusable":            {"1 kopie, die vaker werkt", "1 copy, which works more than once"},
 	"wallet.card.reusable.text":       {"Wie deze kaart vaker ziet, herkent hem.", "Those who see this card again recognise it."},

@@ -257,9 +257,12 @@ func (u *UI) copies(s *vm.Card) fyne.CanvasObject {
 	if s.Copies > 0 {
 		words = u.app.Count(s.Copies, "wallet.card.copies", "of", s.Of)
 	}
-	why := u.text("card.copies.auto")
-	if !s.Renewable {
-		why = u.text("card.copies.ask", "issuer", s.Issuer)
+	why := u.text("card.copies.ask", "issuer", s.Issuer)
+	switch {
+	case s.Auto:
+		why = u.text("card.copies.auto")
+	case s.Renewable:
+		why = u.text("card.copies.renew")
 	}
 	head := beside(12, 0, u.write(strong, u.ink, words), u.meter(s.Copies, s.Of))
 	if u.tight() {

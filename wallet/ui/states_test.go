@@ -94,7 +94,7 @@ func (g *gallery) values(n int) []vm.Value {
 }
 
 func (g *gallery) detail(n, copies int) *vm.Card {
-	return &vm.Card{Item: g.items()[n], Values: g.values(4), Registered: true, Copies: copies, Of: 10, Shares: 3, Renewable: true,
+	return &vm.Card{Item: g.items()[n], Values: g.values(4), Registered: true, Copies: copies, Of: 10, Shares: 3, Renewable: true, Auto: true,
 		Checked: g.app.Text("wallet.card.checked", "time", g.app.Text("wallet.today.in")+", "+message.Clock(g.app.Lang(), noon.Add(-90*time.Minute))),
 		Seen:    "3 november 2026", Until: "1 oktober 2026"}
 }

@@ -31,6 +31,7 @@ type Card struct {
 	Deleting   bool   // the person is asked whether to delete it
 	Busy       bool
 	Renewable  bool     // new copies can be had without a visit
+	Auto       bool     // they come by themselves
 	Renewed    bool     // they have just come
 	Changes    []Change // what new copies say otherwise: take them?
 	Problem    *Problem
@@ -65,7 +66,7 @@ func (s *Card) fill(c wallet.Card) {
 		shown[v.Path] = v.Shown
 	}
 	s.Item, s.Registered, s.Copies, s.Reusable = a.item(c), c.Registered, c.Copies, c.Reusable
-	s.Of, s.Renewable = c.Batch, c.Renewable
+	s.Of, s.Renewable, s.Auto = c.Batch, c.Renewable, c.Renewable && !a.prefs.ByHand
 	s.Values = a.values("", c.Claims, c.Labels)
 	for i := range s.Values {
 		s.Values[i].Shown = shown[s.Values[i].Path]

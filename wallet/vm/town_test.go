@@ -67,14 +67,19 @@ func (p *place) again(duty verifier.Duty, change func(people []map[string]any) [
 	p.open(town.Options{Dir: p.dir, Duty: duty})
 }
 
-// call asks the town's staff interface.
+// call asks the town's staff interface for something new.
 func (p *place) call(url string, body any) map[string]any {
+	p.t.Helper()
+	return p.send(http.MethodPost, url, body)
+}
+
+func (p *place) send(method, url string, body any) map[string]any {
 	p.t.Helper()
 	data, err := json.Marshal(body)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, url, bytes.NewReader(data))
+	req, err := http.NewRequestWithContext(p.t.Context(), method, url, bytes.NewReader(data))
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -112,6 +117,15 @@ func (p *place) inhabitant(subject string) *App {
 	}
 	s.Done()
 	return a
+}
+
+// revoke revokes the cards of an inhabitant.
+func (p *place) revoke(subject string) {
+	p.t.Helper()
+	cards := p.town.Ready.Issuer + "/api/credentials"
+	for _, c := range p.send(http.MethodGet, cards+"?subject="+subject, nil)["credentials"].([]any) {
+		p.call(cards+"/"+c.(map[string]any)["id"].(string)+"/revoke", map[string]any{"reason": "made up"})
+	}
 }
 
 // ask is a request of the counter.
@@ -170,6 +184,7 @@ func TestTown(t *testing.T) {
 	p := newPlace(t)
 	saar, joris, amir := p.inhabitant("voorbeeld-1"), p.inhabitant("voorbeeld-2"), p.inhabitant("voorbeeld-4")
 	t.Run("faces", func(t *testing.T) { p.faces(t, saar) })
+	t.Run("a card from close by", func(t *testing.T) { p.closeBy(t, p.inhabitant("voorbeeld-5")) })
 	t.Run("renewal by itself", func(t *testing.T) { p.renewal(t, saar) })
 	t.Run("erasure", func(t *testing.T) { p.erasure(t, saar) })
 	p.shares(joris, 9)
