@@ -128,8 +128,10 @@ var walletTexts = map[string]text{
 	"wallet.proof.proven":  {"Zo stond het er", "So it stood"},
 	"wallet.proof.height":  {"{time} (blok {n})", "{time} (block {n})"},
 
-	"wallet.ask.lead": {"Zegel kent het adres van {issuer} niet. Kopieer deze tekst en stuur hem zelf.", "Zegel does not know the address of {issuer}. Copy this text and send it yourself."},
-	"wallet.ask.copy": {"Tekst kopiëren", "Copy the text"},
+	"wallet.ask.lead":        {"Zegel kent het adres van {issuer} niet. Kopieer deze tekst en stuur hem zelf.", "Zegel does not know the address of {issuer}. Copy this text and send it yourself."},
+	"wallet.ask.copy":        {"Tekst kopiëren", "Copy the text"},
+	"wallet.ask.copied":      {"De tekst is gekopieerd", "The text was copied"},
+	"wallet.ask.copied.text": {"Plak hem in een e-mail of brief.", "Paste it into an e-mail or a letter."},
 	"wallet.ask.revoked": {
 		"Aan {issuer}\n\nMijn kaart {card} werkt niet meer. Op {day} zag mijn wallet dat u de kaart hebt ingetrokken.\n\nIk weet niet waarom. Wilt u mij dat uitleggen? Wat kan ik doen als ik het er niet mee eens ben?\n\nMet vriendelijke groet,",
 		"To {issuer}\n\nMy card {card} no longer works. On {day} my wallet saw that you have revoked the card.\n\nI do not know why. Will you explain that to me? What can I do if I do not agree?\n\nYours faithfully,"},

@@ -68,8 +68,8 @@ func (u *UI) cardPage(s *vm.Card) fyne.CanvasObject {
 	}
 	values, about := u.values(s.Values, s), u.about(s)
 	if u.wide && u.size.Width > 900 {
-		left := col(0, front, u.checked(s), col(16, append(parts, about)...))
-		return u.pageOf(s, container.New(&row{wide: -1, gap: 24}, left, values), foot)
+		left := col(0, front, u.checked(s), col(16, append(parts, about, foot)...))
+		return u.pageOf(s, container.New(&row{wide: -1, gap: 24}, left, values))
 	}
 	if len(parts) > 0 {
 		parts = []fyne.CanvasObject{col(16, parts...), air(8)}
@@ -294,9 +294,14 @@ func (u *UI) proof(s *vm.Proof) fyne.CanvasObject {
 
 // question is a text that the person sends to the issuer.
 func (u *UI) question(s *vm.Question) fyne.CanvasObject {
-	text := u.group(padAll(16, u.write(body, u.ink, s.Text)))
-	return u.page(s, col(16, u.write(body, u.ink2, u.text("ask.lead", "issuer", s.Issuer)), text),
-		u.withIcon(u.text("ask.copy"), "copy", func() { u.platform.Copy(s.Text) }))
+	parts := []fyne.CanvasObject{u.write(body, u.ink2, u.text("ask.lead", "issuer", s.Issuer)), u.group(padAll(16, u.write(body, u.ink, s.Text)))}
+	if s.Copied {
+		parts = append(parts, u.note("valid", u.text("ask.copied"), u.text("ask.copied.text")))
+	}
+	return u.page(s, col(16, parts...), u.withIcon(u.text("ask.copy"), "copy", func() {
+		u.platform.Copy(s.Text)
+		s.WasCopied()
+	}))
 }
 
 func (u *UI) proven(text string) fyne.CanvasObject {

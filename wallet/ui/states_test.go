@@ -29,12 +29,15 @@ func onCards(s func(g *gallery) vm.Screen) func(*gallery) (vm.Screen, vm.Screen)
 	return func(g *gallery) (vm.Screen, vm.Screen) { return g.cards(), s(g) }
 }
 
+// types are versions of the types of cards, so that no two have the same face.
+var types = map[string]string{"address": "4", "personal": "1", "diploma": "6", "volunteer": "2", "parking": "0"}
+
 func (g *gallery) item(id, name, issuer, kind, line string, pairs ...any) vm.Item {
 	word := g.app.Text("wallet.status." + kind)
 	if kind == "expiring" {
 		word = g.app.Count(12, "wallet.status.days")
 	}
-	return vm.Item{ID: id, Type: "urn:zegel:" + id, Name: name, Issuer: issuer, Kind: kind, Word: word,
+	return vm.Item{ID: id, Type: "urn:zegel:" + id + ":" + types[id], Name: name, Issuer: issuer, Kind: kind, Word: word,
 		Line: g.app.Text("wallet.card."+line, pairs...), Dead: kind == "revoked" || kind == "expired"}
 }
 

@@ -50,6 +50,7 @@ func (s *Proof) Title() string { return s.Issuer }
 // Question is a text with which the person asks the issuer why a card does not work.
 type Question struct {
 	Issuer, Text string
+	Copied       bool // to the clipboard
 
 	app *App
 }
@@ -62,3 +63,6 @@ func (s *Card) Ask() {
 
 // Title implements [Screen].
 func (s *Question) Title() string { return s.app.Text("wallet.card.disagree") }
+
+// WasCopied says that the text is in the clipboard.
+func (s *Question) WasCopied() { s.Copied = true; s.app.changed() }
