@@ -310,7 +310,7 @@ func (b *Backup) Restore(ctx context.Context, o Options, secret string, replace 
 	if err := w.Close(); err != nil {
 		return nil, err
 	}
-	kept := fmt.Sprintf("%s%s%s", o.Dir, keptInfix, o.Now().UTC().Format("20060102T150405"))
+	kept := fmt.Sprintf("%s%s%s", o.Dir, keptInfix, o.Now().UTC().Format(keptTime))
 	if err := h.swap(o.Dir, made.Dir, kept); err != nil {
 		return nil, err
 	}
@@ -323,6 +323,8 @@ const restoringSuffix = ".restoring"
 
 // keptInfix names a wallet that was there before, with the time after it.
 const keptInfix = ".before-"
+
+const keptTime = "20060102T150405"
 
 // swap keeps the old wallet and puts the new one in its place. Nobody may have the old one open.
 func (h *home) swap(dir, made, kept string) error {

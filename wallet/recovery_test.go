@@ -144,6 +144,19 @@ func TestDestroy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if since := KeptSince(o); !since.Equal(o.Now().Truncate(time.Second)) {
+		t.Errorf("kept since %v", since)
+	}
+	if err := DestroyKept(o); err != nil || !KeptSince(o).IsZero() {
+		t.Errorf("kept still: %v", err)
+	}
+	if cards, err := got.Wallet.Cards(t.Context()); err != nil || len(cards) != 2 {
+		t.Errorf("the wallet in use: %+v, %v", cards, err)
+	}
+	mustClose(t, got.Wallet)
+	if got, err = b.Restore(t.Context(), o, "604172", true); err != nil {
+		t.Fatal(err)
+	}
 	mustClose(t, got.Wallet)
 	if err := Destroy(o); err != nil {
 		t.Fatal(err)

@@ -20,7 +20,6 @@ func (w *Wallet) Wipe() error {
 // another process has open is left alone ([Locked]).
 func Destroy(o Options) error {
 	h := o.home()
-	dirs := append(h.kept(), h.dir)
 	if h.exists(h.dir) {
 		st := &store{home: h}
 		if err := st.lockStore(); err != nil {
@@ -30,13 +29,7 @@ func Destroy(o Options) error {
 			return err
 		}
 	}
-	var errs []error
-	for _, dir := range dirs {
-		one := o
-		one.Dir = dir
-		errs = append(errs, one.home().destroy())
-	}
-	return errors.Join(errs...)
+	return errors.Join(DestroyKept(o), o.home().destroy())
 }
 
 // kept returns the directories that lie beside the wallet's own because of a restore.
@@ -54,6 +47,29 @@ func (h *home) kept() []string {
 		}
 	}
 	return out
+}
+
+// KeptSince returns when a restore last put a wallet aside that still lies beside this one; zero if none does.
+func KeptSince(o Options) (since time.Time) {
+	h := o.home()
+	for _, dir := range h.kept() {
+		_, at, _ := strings.Cut(h.PathBase(dir), keptInfix)
+		if t, err := time.Parse(keptTime, at); err == nil && t.After(since) {
+			since = t
+		}
+	}
+	return since
+}
+
+// DestroyKept destroys the wallets that restores put aside, and leaves the one in use as it is.
+func DestroyKept(o Options) error {
+	var errs []error
+	for _, dir := range o.home().kept() {
+		one := o
+		one.Dir = dir
+		errs = append(errs, one.home().destroy())
+	}
+	return errors.Join(errs...)
 }
 
 func (h *home) destroy() error {

@@ -36,7 +36,7 @@ func (u *UI) backup(s *vm.Backup) fyne.CanvasObject {
 		return u.page(s, col(16, parts...), u.primary(u.text("backup.choose"), s.Choose))
 	}
 	parts = append(parts, u.helpers(s), u.backupFile(s), moves)
-	return u.page(s, col(16, parts...))
+	return u.page(s, col(12, parts...))
 }
 
 // helpers is who can open a backup.

@@ -77,11 +77,7 @@ func (u *UI) part(main bool, add func(string)) []fyne.CanvasObject {
 	}
 	file := u.withIcon(u.text("rehearse.file"), "file", func() {
 		u.platform.OpenFile(func(data []byte) {
-			if text, err := decodeQR(data); err == nil {
-				take(text)
-			} else {
-				take(string(data))
-			}
+			take(partIn(data))
 		})
 	})
 	scan := u.withIcon(u.text("rehearse.scan"), "scan", func() { u.platform.Scan(take) })
@@ -94,6 +90,37 @@ func (u *UI) part(main bool, add func(string)) []fyne.CanvasObject {
 	}
 	box, get := u.field(fieldOptions{name: u.text("rehearse.type"), hint: wallet.SharePrefix, lines: 4})
 	return append(ways, box, u.secondary(u.text("rehearse.add"), func() { take(get()) }))
+}
+
+// droppedBackup takes a file that was dropped where a backup or a part of its key is asked for.
+func (u *UI) droppedBackup(data []byte) bool {
+	switch s := u.app.Screen().(type) {
+	case *vm.Backup:
+		if s.Last != "" && !s.Busy {
+			s.Check(data)
+		}
+	case *vm.Rehearse:
+		s.Add(partIn(data))
+	case *vm.Restore:
+		switch {
+		case s.Busy || s.Opened():
+		case s.File == nil:
+			s.Take(data)
+		default:
+			s.AddShare(partIn(data))
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+// partIn is a guardian's part in a file: a picture of its code, or text.
+func partIn(data []byte) string {
+	if text, err := decodeQR(data); err == nil {
+		return text
+	}
+	return string(data)
 }
 
 func (u *UI) restore(s *vm.Restore) fyne.CanvasObject {

@@ -47,9 +47,16 @@ func (u *UI) settings(s *vm.Settings) fyne.CanvasObject {
 		u.rows(rest...))
 	var lock []fyne.CanvasObject
 	if !u.wide {
-		lock = append(lock, u.glyph(u.text("place.lock"), "lock", u.app.LockNow)) // the rail has it
+		lock = append(lock, pad(0, 10, 0, 0, u.lockButton())) // the rail has it
 	}
 	return container.New(&top{}, u.heading(s.Title(), "", lock...), u.scrolled("settings", pad(0, e, 8, e, u.measured(col(20, parts...)))))
+}
+
+// lockButton locks the wallet at once.
+func (u *UI) lockButton() *tap {
+	name, corner := u.text("place.lock"), 22*u.scale
+	inner := pad(0, 14, 0, 12, beside(6, -2, icon("lock", 20, u.ink), u.line(smallB, u.ink, name)))
+	return u.tap(name, corner, over(outline(u.surface, u.lineStrong, 1.5, corner), sizedHeight(target*u.scale, inner)), u.app.LockNow)
 }
 
 // pick is the page of one choice: a list of which one has a tick.
@@ -100,7 +107,23 @@ func (u *UI) storage(s *vm.Storage) fyne.CanvasObject {
 		rows = append(rows, fact("info", "none"))
 	}
 	rows = append(rows, fact("phone", "here"))
-	parts := []fyne.CanvasObject{u.rows(rows...)}
+	var parts []fyne.CanvasObject
+	if s.Problem != nil {
+		parts = append(parts, u.note("warn", s.Problem.Head, s.Problem.Text))
+	}
+	if s.Note != "" {
+		parts = append(parts, u.note("valid", s.Note, ""))
+	}
+	parts = append(parts, u.rows(rows...))
+	if s.Asking {
+		wipe := u.danger(u.text("storage.kept.go"), s.WipeKept)
+		wipe.noReturn = true // it cannot be taken back
+		return u.page(s, col(20, u.rich(body, u.ink2, u.text("wipe.lead")), u.note("warn", u.text("storage.kept.lost"), u.text("storage.kept.stays"))), u.two(u.secondary(u.text("wipe.keep"), s.Keep), wipe))
+	}
+	if s.Kept != "" {
+		parts = append(parts, u.rows(u.row(entry{drawing: "file", tint: u.accent, name: u.text("storage.kept"), detail: u.text("storage.kept.since", "date", s.Kept), bold: true}, nil),
+			u.row(entry{drawing: "trash", name: u.text("storage.kept.wipe"), colour: u.stop, opens: true}, s.AskWipeKept)))
+	}
 	if s.Protection() == vm.ByNothing {
 		parts = append([]fyne.CanvasObject{u.note("warn", u.text("storage.dev"), u.text("storage.dev.text"))}, parts...)
 	}

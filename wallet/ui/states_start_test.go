@@ -62,6 +62,8 @@ var startStates = []state{
 	{"pick-scale", onSettings(func(g *gallery) vm.Screen { return &vm.Pick{What: vm.PickScale} })},
 	{"pick-lock", onSettings(func(g *gallery) vm.Screen { return &vm.Pick{What: vm.PickLock} })},
 	{"storage", onSettings(func(g *gallery) vm.Screen { return &vm.Storage{} })},
+	{"storage-kept", onSettings(func(g *gallery) vm.Screen { return &vm.Storage{Kept: "2 november 2026"} })},
+	{"storage-ask", onSettings(func(g *gallery) vm.Screen { return &vm.Storage{Kept: "2 november 2026", Asking: true} })},
 	{"about", onSettings(func(g *gallery) vm.Screen { return &vm.About{} })},
 	{"licences", onSettings(func(g *gallery) vm.Screen { return &vm.Licences{} })},
 	{"licence", onSettings(func(g *gallery) vm.Screen { return &vm.Licences{Shown: "Go"} })},

@@ -46,6 +46,8 @@ func keyOf(s vm.Screen) string {
 		key += s.Shown
 	case *vm.Guardians:
 		key += fmt.Sprint(s.Shares != nil)
+	case *vm.Storage:
+		key += fmt.Sprint(s.Asking)
 	case *vm.Restore:
 		key += fmt.Sprint(s.File != nil, s.Opened(), s.Choosing)
 	case *vm.Secret:

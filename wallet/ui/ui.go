@@ -171,6 +171,10 @@ func (u *UI) first(s vm.Screen) string {
 	switch s := s.(type) {
 	case *vm.Wipe:
 		return u.text("wipe.keep")
+	case *vm.Storage:
+		if s.Asking {
+			return u.text("wipe.keep")
+		}
 	case *vm.Restore:
 		if s.Choosing {
 			return u.text("restore.choose.keep")
@@ -379,11 +383,14 @@ func Icon() fyne.Resource {
 
 // Dropped takes files that were dropped on the window: pictures of a code, or texts with a link.
 func (u *UI) Dropped(files []fyne.URI) {
-	if !u.app.Unlocked() || len(files) == 0 || files[0].Scheme() != "file" {
+	if len(files) == 0 || files[0].Scheme() != "file" {
 		return
 	}
 	data, err := readFile(files[0].Path())
-	if err != nil {
+	if err != nil || u.droppedBackup(data) {
+		return
+	}
+	if !u.app.Unlocked() {
 		return
 	}
 	if _, ok := u.app.Screen().(*vm.Add); !ok {

@@ -357,6 +357,24 @@ func TestRestoreOverAWallet(t *testing.T) {
 	if err != nil || !slices.ContainsFunc(kept, func(e os.DirEntry) bool { return strings.HasPrefix(e.Name(), "wallet.before-") }) {
 		t.Errorf("the old wallet is gone: %v, %v", kept, err)
 	}
+	a.Go(PlaceSettings)
+	on[*Settings](t, a).Storage()
+	p := on[*Storage](t, a)
+	if p.Kept != "25 november 2026" {
+		t.Errorf("nobody says that the old wallet is there: %+v", p)
+	}
+	p.AskWipeKept()
+	a.Back()
+	p.AskWipeKept()
+	p.Keep()
+	if on[*Storage](t, a) != p || p.Asking || p.Kept == "" {
+		t.Errorf("kept, and wiped: %+v", p)
+	}
+	p.AskWipeKept()
+	p.WipeKept()
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 || p.Kept != "" || p.Note == "" {
+		t.Errorf("left %v, %v", left, err)
+	}
 	a.LockNow()
 	l := on[*Lock](t, a)
 	digits(l, goodPIN)

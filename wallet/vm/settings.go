@@ -64,7 +64,7 @@ func (s *Settings) ChangeSecret() { s.app.open(s.app.newSecret(secretChange, nil
 func (s *Settings) Backup() { s.app.open(s.app.newBackup()) }
 
 // Storage goes on to what protects the store.
-func (s *Settings) Storage() { s.app.open(&Storage{app: s.app}) }
+func (s *Settings) Storage() { s.app.open(s.app.newStorage()) }
 
 // About goes on to what this program is.
 func (s *Settings) About() { s.app.open(&About{app: s.app}) }
@@ -149,10 +149,55 @@ func (s *Pick) Choose(i int) {
 func (s *Pick) Done() { s.app.Back() }
 
 // Storage says what protects the store on this machine, as far as it is true here.
-type Storage struct{ app *App }
+type Storage struct {
+	Kept    string // since when a wallet lies beside this one that a backup replaced; "": none does
+	Asking  bool   // whether to wipe that one
+	Note    string
+	Problem *Problem
+
+	app *App
+}
+
+func (a *App) newStorage() *Storage {
+	s := &Storage{app: a}
+	if since := wallet.KeptSince(a.deps.Options); !since.IsZero() {
+		s.Kept = a.date(since)
+	}
+	return s
+}
+
+// AskWipeKept asks whether to wipe the wallet that was put aside; Keep does not.
+func (s *Storage) AskWipeKept() { s.Asking = true; s.app.changed() }
+
+// Keep wipes nothing.
+func (s *Storage) Keep() { s.unask(); s.app.changed() }
+
+func (s *Storage) unask() bool {
+	was := s.Asking
+	s.Asking = false
+	return was
+}
+
+// WipeKept wipes the wallet that was put aside.
+func (s *Storage) WipeKept() {
+	a := s.app
+	s.Asking = false
+	a.run(func(context.Context) error { return wallet.DestroyKept(a.deps.Options) }, func(err error) {
+		if err != nil {
+			s.Problem = a.trouble(err)
+			return
+		}
+		s.Kept, s.Note = "", a.Text("wallet.storage.kept.wiped")
+	})
+}
 
 // Title implements [Screen].
-func (s *Storage) Title() string { return s.app.Text("wallet.storage.title") }
+func (s *Storage) Title() string {
+	if s.Asking {
+		return s.app.Text("wallet.storage.kept.ask")
+	}
+	return s.app.Text("wallet.storage.title")
+}
 
 // Protection says what keeps the store on this machine.
 func (s *Storage) Protection() Protection { return s.app.protection() }
