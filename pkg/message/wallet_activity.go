@@ -105,6 +105,8 @@ var activityTexts = map[string]text{
 	"wallet.receipt.kept":        {"Bewaren: {kept}", "Kept: {kept}"},
 	"wallet.receipt.number":      {"Nummer: {number}", "Number: {number}"},
 
+	"wallet.settings.renew":        {"Vanzelf vernieuwen", "Renew by itself"},
+	"wallet.settings.renew.what":   {"Nieuwe kopieën van kaarten", "New copies of cards"},
 	"wallet.notices.title":         {"Meldingen", "Notices"},
 	"wallet.notices.none":          {"Alles is in orde.", "All is well."},
 	"wallet.notices.none.text":     {"Is er iets met een kaart? Dan leest u het hier.", "Is something up with a card? Then you read it here."},

@@ -367,7 +367,9 @@ func TestJourney(t *testing.T) {
 	k.press("Kaarten", "Persoonsgegevens, Geldig", "Nu controleren")
 	k.shows("Deze kaart werkt niet meer", "Ingetrokken")
 	k.picture("15-revoked")
-	k.press("Terug", "Meldingen")
+	k.press("Terug")
+	k.picture("15-unseen")
+	k.press("Meldingen")
 	k.shows("Persoonsgegevens is ingetrokken")
 	k.picture("16-notices")
 

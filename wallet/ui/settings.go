@@ -32,6 +32,10 @@ func (u *UI) settings(s *vm.Settings) fyne.CanvasObject {
 		u.row(entry{drawing: "motion", tint: u.accent, name: u.text("settings.still"), end: u.toggle(u.app.Prefs().Still)}, func() {
 			u.app.SetPrefs(func(p *vm.Prefs) { p.Still = !p.Still })
 		}),
+		u.row(entry{drawing: "refresh", tint: u.accent, name: u.text("settings.renew"), detail: u.text("settings.renew.what"),
+			end: u.toggle(!u.app.Prefs().ByHand)}, func() {
+			u.app.SetPrefs(func(p *vm.Prefs) { p.ByHand = !p.ByHand })
+		}),
 	)
 	safe := u.rows(
 		u.row(entry{drawing: "key", tint: u.accent, name: secret, opens: true}, s.ChangeSecret),
