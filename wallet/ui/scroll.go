@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"slices"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
@@ -100,6 +102,35 @@ func (s *scroll) track() {
 	}
 }
 
+// page scrolls with the keys that are for that.
+func (s *scroll) page(key fyne.KeyName) {
+	room, whole := s.Size().Height, s.inner.MinSize().Height
+	to := s.box.Offset.Y
+	switch key {
+	case fyne.KeyUp:
+		to -= 48
+	case fyne.KeyDown:
+		to += 48
+	case fyne.KeyPageUp:
+		to -= room * .9
+	case fyne.KeyPageDown:
+		to += room * .9
+	case fyne.KeyHome:
+		to = 0
+	case fyne.KeyEnd:
+		to = whole
+	}
+	s.to(max(0, min(to, whole-room)))
+}
+
+// to scrolls to a place.
+func (s *scroll) to(y float32) {
+	if y != s.box.Offset.Y {
+		s.box.ScrollToOffset(fyne.NewPos(0, y))
+		s.box.OnScrolled(s.box.Offset)
+	}
+}
+
 // follow scrolls until the object is in sight, with the ring around it.
 func (s *scroll) follow(o fyne.CanvasObject) {
 	at, found := placeIn(s.inner, o, 0)
@@ -111,10 +142,7 @@ func (s *scroll) follow(o fyne.CanvasObject) {
 	to := s.box.Offset.Y
 	to = max(to, at+o.Size().Height+ring-room)
 	to = max(0, min(to, at-ring, whole-room))
-	if to != s.box.Offset.Y {
-		s.box.ScrollToOffset(fyne.NewPos(0, to))
-		s.box.OnScrolled(s.box.Offset)
-	}
+	s.to(to)
 }
 
 // placeIn finds how far under the top of a tree an object lies.
@@ -179,12 +207,23 @@ func (l *lazy) Layout(_ []fyne.CanvasObject, size fyne.Size) {
 	n, each := l.columns(size.Width)
 	l.first, l.last = l.sight(n)
 	l.owner.Objects = l.owner.Objects[:0]
-	for i := range l.made {
+	var all []int
+	for i := l.first; i < l.last; i++ {
+		all = append(all, i)
+	}
+	for i, o := range l.made {
+		if t, ok := o.(*tap); ok && t.focused {
+			if i < l.first || i >= l.last {
+				all = append(all, i) // the keyboard goes on from there, also when it is out of sight
+			}
+			continue
+		}
 		if i < l.first-8*n || i >= l.last+8*n {
 			delete(l.made, i)
 		}
 	}
-	for i := l.first; i < l.last; i++ {
+	slices.Sort(all)
+	for _, i := range all {
 		o := l.made[i]
 		if o == nil {
 			o = l.build(i)

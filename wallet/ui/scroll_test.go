@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"fyne.io/fyne/v2"
@@ -90,5 +91,45 @@ func TestScrollFollowsFocus(t *testing.T) {
 			g.win.Canvas().FocusNext()
 			inSight(fmt.Sprintf("%s: Tab %d", name, n))
 		}
+	}
+}
+
+// Keys scroll too, and Tab goes on from where it was, or from what is in sight.
+func TestScrollKeys(t *testing.T) {
+	g := newGallery(t)
+	g.in(forms[0])
+	g.app.Stage(nil, g.many(200))
+	c := g.win.Canvas()
+	for c.Focused() == nil || c.Focused().(named).Name() != "Woonadres 0, Nog 12 dagen" {
+		c.FocusNext()
+	}
+	end := g.list().inner.MinSize().Height - g.list().Size().Height
+	for _, x := range []struct {
+		key  fyne.KeyName
+		want float32
+	}{
+		{fyne.KeyUp, 0}, {fyne.KeyDown, 48}, {fyne.KeyPageDown, 48 + .9*g.list().Size().Height}, {fyne.KeyPageUp, 48},
+		{fyne.KeyEnd, end}, {fyne.KeyPageDown, end}, {fyne.KeyHome, 0}, {fyne.KeyEnd, end},
+	} {
+		if g.press(x.key); g.list().box.Offset.Y != x.want {
+			t.Errorf("%s: at %v, want %v", x.key, g.list().box.Offset.Y, x.want)
+		}
+	}
+	if n := len(g.list().inner.Objects); n == 0 {
+		t.Fatal("nothing in the list")
+	}
+	c.FocusNext()
+	if name := c.Focused().(named).Name(); !strings.Contains(name, " 19") { // 190 to 199 are in sight
+		t.Errorf("Tab goes on to %q", name)
+	}
+	if g.list().box.Offset.Y < end-400 {
+		t.Errorf("and the list to %v of %v", g.list().box.Offset.Y, end)
+	}
+
+	// On a sheet they scroll the sheet.
+	g.show(stateOf("consent-long"))
+	g.press(fyne.KeyEnd)
+	if !g.app.Screen().(*vm.Share).Read {
+		t.Error("the end of the sheet is not in sight")
 	}
 }

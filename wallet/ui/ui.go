@@ -100,6 +100,17 @@ func (u *UI) key(e *fyne.KeyEvent) {
 		if pad, ok := u.app.Screen().(interface{ Erase() }); ok {
 			pad.Erase()
 		}
+	case fyne.KeyUp, fyne.KeyDown, fyne.KeyPageUp, fyne.KeyPageDown, fyne.KeyHome, fyne.KeyEnd:
+		var top *scroll // what lies under a sheet comes before it
+		walk(u.root, func(o fyne.CanvasObject) bool {
+			if s, ok := o.(*scroll); ok {
+				top = s
+			}
+			return true
+		})
+		if top != nil {
+			top.page(e.Name)
+		}
 	}
 }
 
