@@ -246,7 +246,7 @@ func ringLines(k artKey) []uint8 {
 		cx, cy := float64(k.w)-k.middle[0]*k.unit, float64(k.h)-k.middle[1]*k.unit
 		for y := range k.h {
 			for x := range k.w {
-				all[y*k.w+x] = uint8(255*rings((float64(x)+.5-cx)/k.unit, (float64(y)+.5-cy)/k.unit, k.unit) + .5)
+				all[y*k.w+x] = uint8(255*rings(cardBands, (float64(x)+.5-cx)/k.unit, (float64(y)+.5-cy)/k.unit, k.unit) + .5)
 			}
 		}
 		return all
@@ -295,7 +295,7 @@ type rosetteKey struct {
 
 // rosette is a drawing in the middle of the rings that are on every card: the mark of the wallet.
 func (u *UI) rosette(drawing string, side float32) fyne.CanvasObject {
-	c := alpha(u.accent, 52)
+	c := alpha(u.accent, 50)
 	back := canvas.NewRaster(func(w, h int) image.Image {
 		return cached(rosetteKey{c, w, h}, func() image.Image {
 			img := image.NewNRGBA(image.Rect(0, 0, w, h))
@@ -307,44 +307,55 @@ func (u *UI) rosette(drawing string, side float32) fyne.CanvasObject {
 						continue // the mark has holes, through which no rings may show
 					}
 					dot := c
-					dot.A = uint8(float64(c.A) * rings(fx, fy, unit))
+					dot.A = uint8(float64(c.A) * rings(markBands, fx, fy, unit))
 					img.SetNRGBA(x, y, dot)
 				}
 			}
 			return img
 		})
 	})
-	mark := icon(drawing, side*.44, u.accent)
+	mark := icon(drawing, side*.41, u.accent)
 	if drawing == "sealtick" {
-		mark = u.stroked(side * .44)
+		mark = u.stroked(side * .41)
 	}
 	return container.NewCenter(sized(side, side, over(back, container.NewCenter(mark))))
 }
 
 // rings is how strongly the lines of the rosette cover a point: sines around a circle, each shifted in phase. A line
 // covers by its distance divided by its slope.
-func rings(x, y, unit float64) float64 {
+func rings(all []band, x, y, unit float64) float64 {
 	r := math.Hypot(x, y)
-	if r < 10 || r > 92 {
+	if r < 10 || r > 93 {
 		return 0
 	}
 	a, cover := math.Atan2(y, x), 0.0
-	for _, band := range []struct {
-		mean, swing, waves float64
-		lines              int
-	}{{21, 10, 12, 5}, {46, 19, 18, 6}, {75, 14, 24, 5}} {
-		if math.Abs(r-band.mean) > band.swing+1 {
+	for _, b := range all {
+		if math.Abs(r-b.mean) > b.swing+1 {
 			continue
 		}
-		for i := range band.lines {
-			phase := band.waves*a + 2*math.Pi*float64(i)/float64(band.lines)
-			d := math.Abs(r - band.mean - band.swing*math.Sin(phase))
-			slope := math.Hypot(1, band.swing*band.waves*math.Cos(phase)/r)
-			cover = max(cover, min(1, max(0, .5+(.34-d/slope)*unit)))
+		for i := range b.lines {
+			phase := b.waves*a + 2*math.Pi*float64(i)/float64(b.lines)
+			d := math.Abs(r - b.mean - b.swing*math.Sin(phase))
+			slope := math.Hypot(1, b.swing*b.waves*math.Cos(phase)/r)
+			cover = max(cover, b.strong*min(1, max(0, .5+(b.half-d/slope)*unit)))
 		}
 	}
 	return cover
 }
+
+// band is lines that swing around a circle.
+type band struct {
+	mean, swing, waves float64
+	lines              int
+	half               float64 // of a line's width
+	strong             float64 // at most 1
+}
+
+// Bands of the rings on a card, and of those around the mark.
+var (
+	cardBands = []band{{21, 10, 12, 5, .34, 1}, {46, 19, 18, 6, .34, 1}, {75, 14, 24, 5, .34, 1}}
+	markBands = []band{{42, 11, 18, 4, .3, .75}, {64, 14, 18, 6, .3, 1}, {84, 8, 30, 5, .3, .8}}
+)
 
 // corners is how much of a pixel lies inside a rectangle with round corners.
 func corners(x, y float64, w, h int, r float64) float64 {
