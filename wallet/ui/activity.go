@@ -177,8 +177,11 @@ func (h *history) Layout(_ []fyne.CanvasObject, size fyne.Size) {
 		room = 1200
 	}
 	from, to := h.top-2*h.row, h.top+room+2*h.row
-	for i := range h.made {
-		if y := h.at(i); y < from-8*h.row || y > to+8*h.row {
+	focused := -9 // the keyboard goes on from there to the lines beside it, also when it is out of sight
+	for i, o := range h.made {
+		if t, ok := o.(*tap); ok && t.focused {
+			focused = i
+		} else if y := h.at(i); y < from-8*h.row || y > to+8*h.row {
 			delete(h.made, i)
 		}
 	}
@@ -192,8 +195,8 @@ func (h *history) Layout(_ []fyne.CanvasObject, size fyne.Size) {
 	for _, g := range h.groups {
 		begin := y + h.head
 		end := begin + g.count()*h.row
-		if end >= from && y <= to {
-			if begin >= from {
+		if end >= from && y <= to || focused >= g.from-1 && focused <= g.end {
+			if begin >= from && y <= to {
 				put(h.begin(g.name), 0, y, size.Width, h.head-10)
 			}
 			// Of a long group the paper is as high as what is in sight: its ends are what one sees of it.
@@ -202,10 +205,11 @@ func (h *history) Layout(_ []fyne.CanvasObject, size fyne.Size) {
 			}
 			for i := g.from; i < g.end; i++ {
 				at := begin + float32(i-g.from)*h.row
-				if at+h.row < from || at > to {
+				hidden := at+h.row < from || at > to
+				if hidden && (i < focused-1 || i > focused+1) {
 					continue
 				}
-				if i > g.from {
+				if i > g.from && !hidden {
 					put(h.hair(), 16, at, size.Width-16, 1)
 				}
 				o := h.made[i]
@@ -234,7 +238,8 @@ func (h *history) at(i int) float32 {
 
 // scrolledTo moves the part in sight.
 func (h *history) scrolledTo(top, room float32) {
-	if h.top == top && h.room == room {
+	// More is laid out than what is in sight, so a little scrolling changes nothing.
+	if h.room == room && top < h.top+h.row && top > h.top-h.row {
 		return
 	}
 	h.top, h.room = top, room

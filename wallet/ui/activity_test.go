@@ -42,7 +42,7 @@ func TestHistoryIsLazy(t *testing.T) {
 		seen := map[string]bool{}
 		for _, o := range list.Objects {
 			y := o.Position().Y
-			if bottom := y + o.Size().Height; bottom < top-220 && o.Size().Height < 600 || y > top+820 {
+			if bottom := y + o.Size().Height; bottom < top-292 && o.Size().Height < 600 || y > top+892 {
 				t.Errorf("at %v: something lies from %v to %v", top, y, bottom)
 			}
 			if o.Size().Height < 0 {
@@ -118,6 +118,12 @@ func TestHistoryByKeyboard(t *testing.T) {
 		if at.Y < 100 || at.Y+on.Size().Height > 844-84 {
 			t.Fatalf("Tab %d: at %v", n, at)
 		}
+	}
+	for range 20 {
+		g.press(fyne.KeyPageDown) // out of sight, and Tab goes on from it
+	}
+	if c.FocusNext(); c.Focused().(*tap).name != "Organisatie 61, 1 gegeven gedeeld, 18 nov" {
+		t.Errorf("after scrolling the focus is on %q", c.Focused().(*tap).name)
 	}
 }
 
