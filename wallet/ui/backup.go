@@ -35,8 +35,8 @@ func (u *UI) backup(s *vm.Backup) fyne.CanvasObject {
 		parts = append(parts, u.write(body, u.ink2, u.text("backup.lead")), moves, u.remark(u.text("backup.first")))
 		return u.page(s, col(16, parts...), u.primary(u.text("backup.choose"), s.Choose))
 	}
-	parts = append(parts, u.helpers(s), u.backupFile(s), moves)
-	return u.page(s, col(12, parts...))
+	parts = append(parts, u.columns(12, []fyne.CanvasObject{u.helpers(s)}, []fyne.CanvasObject{u.backupFile(s), moves}))
+	return u.pageOf(s, leftmost(columnsWidest, col(12, parts...)))
 }
 
 // helpers is who can open a backup.

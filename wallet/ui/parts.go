@@ -44,16 +44,21 @@ func (l *look) button(name, drawing string, fill, edge, text color.Color, do fun
 		inner = pad(16*l.scale, 16, 16*l.scale, 16, container.New(&labelled{10}, icon(drawing, 24, text), label))
 	}
 	t := l.tap(name, radius, over(b, inner), do)
-	t.soft = true
+	t.soft, t.drawn = true, drawing != ""
 	return t
 }
 
-// two is a pair of buttons that go under each other when text is large.
+// two is a pair of buttons that go under each other where one of them would break its words.
 func (l *look) two(a, b *tap) fyne.CanvasObject {
-	if l.tight() {
-		return col(12, a, b)
+	least := float32(0)
+	for _, t := range []*tap{a, b} {
+		w := measure(t.name, l.scaled(strong)).Width + 33
+		if t.drawn {
+			w += 34
+		}
+		least = max(least, w)
 	}
-	return l.pair(a, b)
+	return container.New(&twins{row{gap: 12, wide: -1}, column{12}, least}, a, b)
 }
 
 // disabled shows that a button cannot be used yet.

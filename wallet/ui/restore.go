@@ -53,7 +53,7 @@ func (u *UI) rehearse(s *vm.Rehearse) fyne.CanvasObject {
 
 // collected shows how many parts are there, and whose.
 func (u *UI) collected(r *wallet.Rehearsal) fyne.CanvasObject {
-	lines := []fyne.CanvasObject{u.write(lead, u.ink, u.text("rehearse.have", "have", r.Have, "needed", r.Needed)), u.meter(r.Have, r.Needed)}
+	lines := []fyne.CanvasObject{u.write(lead, u.ink, u.text("rehearse.have", "have", r.Have, "needed", r.Needed)), u.progress(r.Have, r.Needed)}
 	if len(r.Who) > 0 {
 		lines = append(lines, u.write(small, u.ink2, u.text("rehearse.from", "names", strings.Join(r.Who, ", "))))
 	}
@@ -65,6 +65,19 @@ func (u *UI) collected(r *wallet.Rehearsal) fyne.CanvasObject {
 
 // typedPart is the name under which it is kept that somebody wants to type a part.
 const typedPart = "part:typed"
+
+// progress is a bar in so many parts, of which the first ones are done.
+func (u *UI) progress(done, of int) fyne.CanvasObject {
+	var cells []fyne.CanvasObject
+	for i := range of {
+		c := u.hair
+		if i < done {
+			c = u.accent
+		}
+		cells = append(cells, block(c, 4))
+	}
+	return sized(0, 8, beside(4, -1, cells...))
+}
 
 // part takes a guardian's part: scanned, from a file, pasted or typed. main says that this is what the page is for.
 func (u *UI) part(main bool, add func(string)) []fyne.CanvasObject {

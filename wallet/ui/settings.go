@@ -45,15 +45,25 @@ func (u *UI) settings(s *vm.Settings) fyne.CanvasObject {
 	)
 	rest := []fyne.CanvasObject{u.row(entry{drawing: "info", tint: u.accent, name: u.text("settings.about"), value: s.Version(), opens: true}, s.About)}
 	rest = append(rest, u.row(entry{drawing: "trash", name: u.text("settings.wipe"), colour: u.stop, opens: true}, s.Wipe))
-	parts = append(parts,
-		col(8, u.write(smallB, u.ink2, u.text("settings.general")), general),
-		col(8, u.write(smallB, u.ink2, u.text("settings.safe")), safe),
-		u.rows(rest...))
+	parts = append(parts, u.columns(20,
+		[]fyne.CanvasObject{col(8, u.write(smallB, u.ink2, u.text("settings.general")), general)},
+		[]fyne.CanvasObject{col(8, u.write(smallB, u.ink2, u.text("settings.safe")), safe), u.rows(rest...)}))
 	var lock []fyne.CanvasObject
 	if !u.wide {
 		lock = append(lock, pad(0, 10, 0, 0, u.lockButton())) // the rail has it
 	}
-	return container.New(&top{}, u.heading(s.Title(), "", lock...), u.scrolled("settings", pad(0, e, 8, e, u.measured(col(20, parts...)))))
+	return container.New(&top{}, u.heading(s.Title(), "", lock...), u.scrolled("settings", pad(0, e, 8, e, leftmost(columnsWidest, col(20, parts...)))))
+}
+
+// columnsWidest is how wide two columns get.
+const columnsWidest = 900
+
+// columns puts two groups of things beside each other in a wide window, and under each other elsewhere.
+func (u *UI) columns(gap float32, left, right []fyne.CanvasObject) fyne.CanvasObject {
+	if u.wide && u.size.Width-railWidth-2*edgeDesktop >= 680 {
+		return container.New(&row{gap: 24, wide: -1, top: true}, col(gap, left...), col(gap, right...))
+	}
+	return col(gap, append(left, right...)...)
 }
 
 // lockButton locks the wallet at once.

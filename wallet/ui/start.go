@@ -196,12 +196,14 @@ func (u *UI) strength(s vm.Strength) fyne.CanvasObject {
 		}
 		c = append(c, cell)
 	}
-	word := u.line(smallB, u.ink, s.Word)
-	hint := s.Hint
+	word, hint := s.Word, s.Hint
+	if s.Level == 0 {
+		word, hint = hint, ""
+	}
 	if hint == "" {
 		hint = " " // the room stays
 	}
-	return col(6, sized(0, 6, beside(4, -1, c...)), word, u.write(small, u.ink2, hint))
+	return col(6, sized(0, 6, beside(4, -1, c...)), u.line(smallB, u.ink, word), u.write(small, u.ink2, hint))
 }
 
 // forget clears what was typed on this screen.

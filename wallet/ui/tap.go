@@ -23,6 +23,7 @@ type tap struct {
 	noReturn bool // Enter does nothing: what cannot be taken back is chosen with Space or a tap
 	focused  bool
 	soft     bool // gives way when it is pressed: buttons and keys, not cards, whose art would have to be drawn anew
+	drawn    bool // there is a drawing before the word
 	behind   bool // under a sheet: neither mouse nor keyboard comes there
 	look     *look
 	squeezed float32 // how far it is pressed in, 0 to 1
