@@ -156,10 +156,10 @@ func (r *cardRecord) label(path sdjwt.Path, lang string) string {
 func displayName(displays []openid4vci.Display, lang, fallback string) string {
 	best := ""
 	for _, d := range displays {
-		language, _, _ := strings.Cut(strings.ToLower(d.Locale), "-")
-		if d.Name != "" && (best == "" || language == lang) {
+		spoken := language(d.Locale)
+		if d.Name != "" && (best == "" || spoken == lang) {
 			best = d.Name
-			if language == lang {
+			if spoken == lang {
 				break
 			}
 		}
@@ -168,6 +168,12 @@ func displayName(displays []openid4vci.Display, lang, fallback string) string {
 		best = fallback
 	}
 	return safe(best, 120)
+}
+
+// language returns the language of a locale, as "nl" of "nl-NL".
+func language(locale string) string {
+	language, _, _ := strings.Cut(strings.ToLower(locale), "-")
+	return language
 }
 
 // safe makes a text of somebody else fit for a screen: no control or direction characters, no line breaks, not too long.

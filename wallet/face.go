@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"slices"
-	"strings"
 
 	"github.com/zegel-id/zegel/pkg/openid4vci"
 )
@@ -44,7 +43,7 @@ func look(m *openid4vci.IssuerMetadata, id, lang string) (colour string, logo []
 
 // speaks is 1 for a display in the language, else 0.
 func speaks(d openid4vci.Display, lang string) int {
-	if language, _, _ := strings.Cut(strings.ToLower(d.Locale), "-"); language == lang {
+	if language(d.Locale) == lang {
 		return 1
 	}
 	return 0

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,7 +15,6 @@ import (
 
 	"github.com/zegel-id/zegel/pkg/did"
 	"github.com/zegel-id/zegel/pkg/jose"
-	"github.com/zegel-id/zegel/pkg/openid4vci"
 )
 
 // listed is what the list shows of a card: nothing about the person. It lies in records of its own, so that cards need
@@ -23,8 +23,8 @@ type listed struct {
 	_          struct{} `cbor:",toarray"`
 	ID         string
 	Type       string
-	Names      []listedName
-	DID        did.DID // of the issuer
+	Names      []listedName // fit for a screen; the first is for languages that have none
+	DID        did.DID      // of the issuer
 	Issuer     string
 	Registered bool
 	Status     string
@@ -38,10 +38,13 @@ type listed struct {
 }
 
 type listedName struct {
-	_      struct{} `cbor:",toarray"`
-	Locale string
-	Name   string
+	_    struct{} `cbor:",toarray"`
+	Lang string
+	Name string
 }
+
+// noLanguage is the language of nobody.
+const noLanguage = "-"
 
 func (r *cardRecord) listed() listed {
 	l := listed{
@@ -49,8 +52,11 @@ func (r *cardRecord) listed() listed {
 		Received: seconds(r.Received), Expires: seconds(r.Expires), Checked: seconds(r.Checked), Unused: r.unused(), Of: len(r.Copies), Grant: r.Grant,
 		Colour: r.Colour,
 	}
+	l.Names = []listedName{{Lang: noLanguage, Name: displayName(r.Names, noLanguage, r.Type)}}
 	for _, n := range r.Names {
-		l.Names = append(l.Names, listedName{Locale: n.Locale, Name: n.Name})
+		if lang := language(n.Locale); n.Name != "" {
+			l.Names = append(l.Names, listedName{Lang: lang, Name: displayName(r.Names, lang, r.Type)})
+		}
 	}
 	return l
 }
@@ -75,12 +81,12 @@ func (l *listed) reusable() bool { return !l.Registered && l.Of == 1 }
 
 // card is the card without what it says about the person.
 func (l *listed) card(lang string, now time.Time) Card {
-	var names []openid4vci.Display
-	for _, n := range l.Names {
-		names = append(names, openid4vci.Display{Name: n.Name, Locale: n.Locale})
+	name := l.Names[0].Name
+	if i := slices.IndexFunc(l.Names, func(n listedName) bool { return n.Lang == lang }); i > 0 {
+		name = l.Names[i].Name
 	}
 	c := Card{
-		ID: l.ID, Type: l.Type, Name: displayName(names, lang, l.Type), Issuer: l.Issuer, Registered: l.Registered,
+		ID: l.ID, Type: l.Type, Name: name, Issuer: l.Issuer, Registered: l.Registered,
 		Status: l.Status, Copies: l.Unused, Batch: l.Of, Expires: moment(l.Expires), Checked: moment(l.Checked), Reusable: l.reusable(),
 		Renewable: l.Grant != "" && l.Status != "revoked", Colour: l.Colour,
 	}
@@ -98,6 +104,7 @@ func (l *listed) card(lang string, now time.Time) Card {
 type cardList struct {
 	mu    sync.Mutex
 	parts [listParts]*[]listed // by id; never changed, only replaced
+	all   []*listed            // of all parts, newest first; nil: to be made
 }
 
 const (
@@ -112,9 +119,8 @@ func listPart(id string) int {
 	return int(sum[0]) % listParts
 }
 
+// listedPart returns a part. The caller holds list.mu.
 func (w *Wallet) listedPart(n int) ([]listed, error) {
-	w.list.mu.Lock()
-	defer w.list.mu.Unlock()
 	if p := w.list.parts[n]; p != nil {
 		return *p, nil
 	}
@@ -124,7 +130,11 @@ func (w *Wallet) listedPart(n int) ([]listed, error) {
 	}
 	var part []listed
 	if data != nil {
-		if err := cbor.Unmarshal(data, &part); err != nil {
+		err := cbor.Unmarshal(data, &part)
+		if slices.ContainsFunc(part, func(l listed) bool { return len(l.Names) == 0 }) {
+			err = errors.New("a card without a name")
+		}
+		if err != nil {
 			return nil, &Error{StoreCorrupt, fmt.Errorf("the list of cards does not parse: %v", err)}
 		}
 	}
@@ -132,49 +142,35 @@ func (w *Wallet) listedPart(n int) ([]listed, error) {
 	return part, nil
 }
 
-// listed returns what the list shows of all cards, newest first.
-func (w *Wallet) listed() ([]listed, error) {
-	var all []listed
+// listed returns what the list shows of all cards, newest first. It is not to be changed.
+func (w *Wallet) listed() ([]*listed, error) {
+	w.list.mu.Lock()
+	defer w.list.mu.Unlock()
+	if w.list.all != nil {
+		return w.list.all, nil
+	}
+	all := []*listed{}
 	for n := range listParts {
 		part, err := w.listedPart(n)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, part...)
+		for i := range part {
+			all = append(all, &part[i])
+		}
 	}
-	slices.SortFunc(all, func(a, b listed) int {
+	slices.SortFunc(all, func(a, b *listed) int {
 		return cmp.Or(cmp.Compare(b.Received, a.Received), strings.Compare(a.ID, b.ID))
 	})
+	w.list.all = all
 	return all, nil
 }
 
 // commit makes the changes all at once, those of the list that follow from them included. The caller holds mu.
 func (w *Wallet) commit(ctx context.Context, writes ...write) error {
-	parts := map[int][]listed{}
-	for _, c := range writes {
-		id, ok := strings.CutPrefix(c.name, cardPrefix)
-		if !ok {
-			continue
-		}
-		n := listPart(id)
-		if _, ok := parts[n]; !ok {
-			part, err := w.listedPart(n)
-			if err != nil {
-				return err
-			}
-			parts[n] = slices.Clone(part)
-		}
-		i, found := slices.BinarySearchFunc(parts[n], id, func(l listed, id string) int { return strings.Compare(l.ID, id) })
-		if found {
-			parts[n] = slices.Delete(parts[n], i, i+1)
-		}
-		if c.value != nil {
-			r := new(cardRecord)
-			if err := jose.Unmarshal(c.value, r); err != nil || r.ID != id {
-				return fmt.Errorf("card %q cannot be listed: %v", id, err)
-			}
-			parts[n] = slices.Insert(parts[n], i, r.listed())
-		}
+	parts, err := w.relist(writes)
+	if err != nil {
+		return err
 	}
 	for n, part := range parts {
 		if len(part) == 0 {
@@ -187,7 +183,7 @@ func (w *Wallet) commit(ctx context.Context, writes ...write) error {
 		}
 		writes = append(writes, write{name: listName(n), value: data})
 	}
-	if err := w.store.apply(ctx, writes...); err != nil {
+	if err := w.store.apply(ctx, writes...); err != nil || len(parts) == 0 {
 		return err
 	}
 	w.list.mu.Lock()
@@ -195,7 +191,41 @@ func (w *Wallet) commit(ctx context.Context, writes ...write) error {
 	for n, part := range parts {
 		w.list.parts[n] = &part
 	}
+	w.list.all = nil
 	return nil
+}
+
+// relist returns the parts of the list that writes change, as they will be.
+func (w *Wallet) relist(writes []write) (map[int][]listed, error) {
+	w.list.mu.Lock()
+	defer w.list.mu.Unlock()
+	parts := map[int][]listed{}
+	for _, c := range writes {
+		id, ok := strings.CutPrefix(c.name, cardPrefix)
+		if !ok {
+			continue
+		}
+		n := listPart(id)
+		if _, ok := parts[n]; !ok {
+			part, err := w.listedPart(n)
+			if err != nil {
+				return nil, err
+			}
+			parts[n] = slices.Clone(part)
+		}
+		i, found := slices.BinarySearchFunc(parts[n], id, func(l listed, id string) int { return strings.Compare(l.ID, id) })
+		if found {
+			parts[n] = slices.Delete(parts[n], i, i+1)
+		}
+		if c.value != nil {
+			r := new(cardRecord)
+			if err := jose.Unmarshal(c.value, r); err != nil || r.ID != id {
+				return nil, fmt.Errorf("card %q cannot be listed: %v", id, err)
+			}
+			parts[n] = slices.Insert(parts[n], i, r.listed())
+		}
+	}
+	return parts, nil
 }
 
 // List returns all cards, newest first, without their claims and labels: no card is decrypted for it. [Wallet.Card] has

@@ -57,13 +57,13 @@ func (i *Issuance) keepGrant() (id string, writes []write, err error) {
 }
 
 // endGrants destroys the rights that no card uses any more when some cards are gone.
-func endGrants(have []listed, gone ...string) []write {
+func endGrants(have []*listed, gone ...string) []write {
 	var writes []write
 	for _, r := range have {
 		if r.Grant == "" || !slices.Contains(gone, r.ID) {
 			continue
 		}
-		used := func(o listed) bool { return o.Grant == r.Grant && !slices.Contains(gone, o.ID) }
+		used := func(o *listed) bool { return o.Grant == r.Grant && !slices.Contains(gone, o.ID) }
 		if !slices.ContainsFunc(have, used) {
 			writes = append(writes, write{name: grantPrefix + r.Grant})
 		}

@@ -123,8 +123,8 @@ func contents(w *Wallet) (map[string]string, error) {
 		return nil, err
 	}
 	for i, r := range records {
-		if !reflect.DeepEqual(r.listed(), have[i]) {
-			return nil, fmt.Errorf("the list has %+v, the card %+v", have[i], r.listed())
+		if !reflect.DeepEqual(r.listed(), *have[i]) {
+			return nil, fmt.Errorf("the list has %+v, the card %+v", *have[i], r.listed())
 		}
 		for _, c := range r.Copies {
 			data, err := w.store.get(copyName(r.ID, c.ID))

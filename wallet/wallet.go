@@ -359,6 +359,7 @@ func (w *Wallet) Close() error {
 	w.list.mu.Lock()
 	defer w.list.mu.Unlock()
 	clear(w.list.parts[:])
+	w.list.all = nil
 	return err
 }
 
