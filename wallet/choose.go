@@ -14,6 +14,11 @@ import (
 type Choice struct {
 	Options []string          // ids, at most one for each set
 	Cards   map[string]string // query id -> card id
+	// ClaimSets says which claim set of the query a card answers with: query id -> n for the nth of Match.Later. Without it
+	// Match.Claims is shared.
+	ClaimSets map[string]int
+	// Within answers a request that goes beyond the registered purpose with a choice that does not: see [Disclosure.Smaller].
+	Within bool
 	// AllowExtra goes on although claims lie outside the registered purpose; AllowUnregistered although the verifier stands in no register.
 	AllowExtra        bool
 	AllowUnregistered bool
@@ -26,6 +31,71 @@ type chosen struct {
 	query  string
 	record *cardRecord
 	paths  []sdjwt.Path
+	set    int // of the claim sets that the card can satisfy
+}
+
+// Smaller is an answer that stays within the registered purpose although the request does not: of each set that must be
+// answered the first option, card and claim set that hold nothing of Extra. ok is false if there is none, or no need of one.
+func (d *Disclosure) Smaller() (c Choice, ok bool) {
+	if len(d.Extra) == 0 {
+		return Choice{}, false
+	}
+	c = Choice{Cards: map[string]string{}, ClaimSets: map[string]int{}, Within: true}
+	for _, set := range d.Sets {
+		if !set.Required {
+			continue
+		}
+		i := slices.IndexFunc(set.Options, func(o Option) bool {
+			return !slices.ContainsFunc(o.Answers, func(a Answer) bool { _, _, ok := a.within(); return !ok })
+		})
+		if i < 0 {
+			return Choice{}, false
+		}
+		c.Options = append(c.Options, set.Options[i].ID)
+		for _, a := range set.Options[i].Answers {
+			card, n, _ := a.within()
+			c.Cards[a.Query] = card
+			if n > 0 {
+				c.ClaimSets[a.Query] = n
+			}
+		}
+	}
+	return c, len(c.Options) > 0
+}
+
+// within finds the first card, and of it the first claim set, that hold nothing outside the purpose. A copy that was not
+// shown yet goes before one that was.
+func (a *Answer) within() (card string, set int, ok bool) {
+	for _, again := range []bool{false, true} {
+		for _, m := range a.Cards {
+			if m.Extra || m.Reuse != again {
+				continue
+			}
+			for n := range len(m.Later) + 1 {
+				if !slices.ContainsFunc(m.Way(n), func(c Claim) bool { return c.Extra }) {
+					return m.Card.ID, n, true
+				}
+			}
+		}
+	}
+	return "", 0, false
+}
+
+// Way is what is shared with a claim set: 0 for Claims, n for the nth of Later. One that is not there shares nothing.
+func (m *Match) Way(n int) []Claim {
+	switch {
+	case n == 0:
+		return m.Claims
+	case n > 0 && n <= len(m.Later):
+		return m.Later[n-1]
+	}
+	return nil
+}
+
+// beyond says whether a presentation would share something outside the registered purpose.
+func (d *Disclosure) beyond(p chosen) bool {
+	return d.outside(p.record.Type, nil) >= 0 ||
+		slices.ContainsFunc(p.paths, func(path sdjwt.Path) bool { return d.outside(p.record.Type, path) >= 0 })
 }
 
 func (d *Disclosure) choose(c Choice) ([]chosen, error) {
@@ -61,7 +131,7 @@ func (d *Disclosure) choose(c Choice) ([]chosen, error) {
 		// Nothing is required; answering means the first thing that can be.
 		for s, set := range d.matches.Sets {
 			if len(set.Options) > 0 {
-				return d.choose(Choice{Options: []string{d.Sets[s].Options[0].ID}, Cards: c.Cards})
+				return d.choose(Choice{Options: []string{d.Sets[s].Options[0].ID}, Cards: c.Cards, ClaimSets: c.ClaimSets})
 			}
 		}
 	}
@@ -75,7 +145,13 @@ func (d *Disclosure) choose(c Choice) ([]chosen, error) {
 				return nil, fmt.Errorf("card %q does not fit %q", want, q)
 			}
 		}
-		out = append(out, chosen{q, d.records[candidates[i].HeldID], candidates[i].Disclose})
+		pick := chosen{q, d.records[candidates[i].HeldID], candidates[i].Disclose, c.ClaimSets[q]}
+		if n := pick.set; n < 0 || n > len(candidates[i].Later) {
+			return nil, fmt.Errorf("claim set %d of %q is not offered", n, q)
+		} else if n > 0 {
+			pick.paths = candidates[i].Later[n-1]
+		}
+		out = append(out, pick)
 	}
 	return out, nil
 }
@@ -93,7 +169,7 @@ func (d *Disclosure) Shared(c Choice) ([]Claim, error) {
 	for _, p := range picks {
 		for _, m := range d.answer(p.query).Cards {
 			if m.Card.ID == p.record.ID {
-				claims = append(claims, m.Claims...)
+				claims = append(claims, m.Way(p.set)...)
 			}
 		}
 	}
@@ -143,6 +219,9 @@ func (d *Disclosure) prepare(ctx context.Context, picks []chosen, c Choice) (map
 	records := map[string]*cardRecord{}
 	var shown []string
 	e := Entry{Party: d.Verifier, Registered: d.Registered, Purpose: d.Purpose.In(w.lang())}
+	if d.Rule != nil && !slices.ContainsFunc(picks, d.beyond) {
+		e.Purpose = d.Rule.Purpose.In(w.lang()) // what is shared is what the register speaks of
+	}
 	extra := func(kind string, path sdjwt.Path) {
 		if i := d.outside(kind, path); i >= 0 && !slices.Contains(e.Extra, d.Extra[i]) {
 			e.Extra = append(e.Extra, d.Extra[i])
@@ -185,9 +264,7 @@ func (d *Disclosure) prepare(ctx context.Context, picks []chosen, c Choice) (map
 		if !slices.Contains(e.Cards, r.ID) {
 			e.Cards = append(e.Cards, r.ID)
 		}
-		if len(p.paths) == 0 {
-			extra(r.Type, nil)
-		}
+		extra(r.Type, nil)
 		for _, path := range p.paths {
 			extra(r.Type, path)
 			e.Claims = append(e.Claims, path.String())

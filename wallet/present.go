@@ -1,12 +1,15 @@
 package wallet
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -23,12 +26,12 @@ import (
 type Disclosure struct {
 	Verifier   string
 	Registered bool
+	Address    string // host that the answer goes to, as it stands on the wire: other letters than a-z are in punycode
 	// What the register says, if it covers all that is asked: empty when Extra is not, since then it speaks of another question.
-	Purpose    trust.Text
-	LegalBasis string
-	KeepDays   int
-	Extra      []string // claims outside the registered purpose, as people read them
-	Sets       []Set    // what can be answered; empty: no match
+	Terms
+	Extra []string // claims outside the registered purpose, as people read them
+	Rule  *Rule    // what the register lets this verifier ask instead; nil if Extra is empty
+	Sets  []Set    // what can be answered; empty: no match
 
 	w       *Wallet
 	client  *openid4vp.Client
@@ -39,7 +42,36 @@ type Disclosure struct {
 
 	mu     sync.Mutex
 	done   bool
-	usedUp bool // an answer failed because all copies are used
+	usedUp bool   // an answer failed because all copies are used
+	entry  string // line of the history
+}
+
+// Terms are what the register says about a question: why it is asked, and what happens to the answer.
+type Terms struct {
+	Purpose     trust.Text
+	LegalBasis  string
+	KeepDays    int        // how long answers are kept; 0: not at all
+	OutcomeDays int        // how long only the outcome is kept; 0: the register does not say
+	PassedOn    trust.Text // to whom answers are passed on; empty: the register does not say
+}
+
+// terms reads an accreditation. Its texts are of somebody else.
+func terms(a *trust.Accreditation) Terms {
+	clean := func(t trust.Text) trust.Text {
+		out := trust.Text{}
+		for lang, text := range t {
+			out[lang] = safe(text, 500)
+		}
+		return out
+	}
+	return Terms{clean(a.Purpose), safe(a.LegalBasis, 300), a.KeepDays, a.OutcomeDays, clean(a.PassedOn)}
+}
+
+// Rule is the accreditation that a request goes beyond.
+type Rule struct {
+	Terms
+	Allowed []Claim // what may be asked; without values
+	Beyond  []Claim // one for each of Extra; without a path if a whole card may not be asked
 }
 
 // Set is one choice to make.
@@ -64,6 +96,9 @@ type Answer struct {
 type Match struct {
 	Card   Card
 	Claims []Claim
+	// Later is what the query's later claim sets would share instead, in the verifier's order: see Choice.ClaimSets.
+	Later [][]Claim
+	Extra bool // this kind of card lies outside the registered purpose, whatever it shares
 	// Last: sharing uses up the last copy. Reuse: all copies are used; sharing one again lets those who see it know that
 	// it is the same card, and takes Choice.AllowReuse unless the card is reusable.
 	Last  bool
@@ -80,6 +115,12 @@ type Claim struct {
 
 // ErrNotAccepted: the verifier received the answer and did not take it. It is [EndpointRefused].
 var ErrNotAccepted = errors.New("the verifier did not accept the answer")
+
+// ErrArrived: the verifier took the answer; only where it wants the browser to go is not allowed. It is [EndpointRefused].
+var ErrArrived = errors.New("the answer arrived")
+
+// ErrUnsure: the answer went out, and nobody knows whether it arrived.
+var ErrUnsure = errors.New("the answer was sent, and there was no reply")
 
 // UsedError: every copy of a card was shown once. It is [NoMatch]; Choice.AllowReuse goes on, and lets those who saw the
 // card recognise it.
@@ -117,17 +158,15 @@ func (w *Wallet) Present(ctx context.Context, link string) (*Disclosure, error) 
 	}
 	d := &Disclosure{
 		w: w, client: client, asked: asked, records: map[string]*cardRecord{}, proof: j.raw,
-		Verifier: safe(asked.Verifier.Name, 200), Registered: asked.Verifier.Registered,
+		Verifier: safe(asked.Verifier.Name, 200), Registered: asked.Verifier.Registered, Address: host(asked.Request.ResponseURI),
 	}
 	if p := asked.Permission; p != nil {
-		if a := p.Accreditation; a != nil {
-			d.Verifier = safe(a.Name, 200)
-		}
-		if a := p.Accreditation; a != nil && len(p.Extra) == 0 {
-			d.Purpose, d.LegalBasis, d.KeepDays = trust.Text{}, safe(a.LegalBasis, 300), a.KeepDays
-			for lang, text := range a.Purpose {
-				d.Purpose[lang] = safe(text, 500)
-			}
+		switch a := p.Accreditation; {
+		case a == nil:
+		case len(p.Extra) > 0:
+			d.Verifier, d.Rule = safe(a.Name, 200), &Rule{Terms: terms(a)}
+		default:
+			d.Verifier, d.Terms = safe(a.Name, 200), terms(a)
 		}
 		for _, q := range p.Extra {
 			if name := q.Path.String(); name != "" {
@@ -143,6 +182,31 @@ func (w *Wallet) Present(ctx context.Context, link string) (*Disclosure, error) 
 	d.label()
 	return d, nil
 }
+
+// host is the host of an address as it stands on the wire. Of one that is too long the end is kept: it says whose it is.
+func host(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	// net/http knows how a name is written; the name alone is looked at.
+	var wire bytes.Buffer
+	if (&http.Request{Method: http.MethodHead, URL: &url.URL{Scheme: "http", Host: u.Hostname()}, Header: http.Header{}}).Write(&wire) != nil {
+		return ""
+	}
+	r, err := http.ReadRequest(bufio.NewReader(&wire))
+	if err != nil {
+		return ""
+	}
+	name := strings.ToLower(safe(r.Host, len(r.Host)))
+	if len(name) > maxHost {
+		name = "…" + name[len(name)-maxHost:]
+	}
+	return name
+}
+
+// maxHost is as long as a name can be.
+const maxHost = 253
 
 // requestAddress is where a request comes from.
 func requestAddress(link string) string {
@@ -228,35 +292,47 @@ func (d *Disclosure) match() error {
 	return nil
 }
 
-// label puts the issuer's names on the claims outside the register, where a card of the wallet has them.
+// label puts the issuer's names on the claims outside the register and on those inside, where a card of the wallet has them.
 func (d *Disclosure) label() {
 	p := d.asked.Permission
-	if p == nil {
+	if p == nil || d.Rule == nil {
 		return
 	}
 	for i, q := range p.Extra {
-		path := q.Path.String()
-		if path == "" {
-			continue
-		}
-		for _, r := range d.records {
-			if slices.Contains(q.Types, r.Type) {
-				if name := r.label(q.Path, d.w.lang()); name != safe(path, 120) {
-					d.Extra[i] = name
-				}
-			}
-		}
+		d.Extra[i] = d.named(q.Types, q.Path, d.Extra[i])
+		d.Rule.Beyond = append(d.Rule.Beyond, Claim{Path: q.Path.String(), Label: d.Extra[i], Extra: true})
+	}
+	for _, path := range p.Accreditation.Claims {
+		name := d.named(p.Accreditation.Types, path, safe(path.String(), 120))
+		d.Rule.Allowed = append(d.Rule.Allowed, Claim{Path: path.String(), Label: name})
 	}
 }
 
-// outside returns which of Extra a claim of a type of card is; -1: none.
+// named is what the issuer of a card of one of these types calls a claim, or the card itself if the path is empty.
+func (d *Disclosure) named(types []string, path sdjwt.Path, otherwise string) string {
+	for _, id := range slices.Sorted(maps.Keys(d.records)) {
+		r := d.records[id]
+		switch {
+		case !slices.Contains(types, r.Type):
+		case len(path) == 0:
+			return displayName(r.Names, d.w.lang(), r.Type)
+		default:
+			if name := r.label(path, d.w.lang()); name != safe(path.String(), 120) {
+				return name
+			}
+		}
+	}
+	return otherwise
+}
+
+// outside returns which of Extra a claim of a type of card is, or without a path the card itself; -1: none.
 func (d *Disclosure) outside(kind string, path sdjwt.Path) int {
-	if d.asked.Permission == nil {
+	p := d.asked.Permission
+	if p == nil || p.Allows(trust.Question{Types: []string{kind}, Path: path}) {
 		return -1
 	}
-	return slices.IndexFunc(d.asked.Permission.Extra, func(q trust.Question) bool {
-		asked := q.Path.String()
-		return slices.Contains(q.Types, kind) && (asked == "" || path.String() == asked || strings.HasPrefix(path.String(), asked+"."))
+	return slices.IndexFunc(p.Extra, func(q trust.Question) bool {
+		return slices.Contains(q.Types, kind) && (len(q.Path) == 0 || q.Path.Covers(path))
 	})
 }
 
@@ -266,20 +342,30 @@ func (d *Disclosure) answer(query string) Answer {
 		r := d.records[c.HeldID]
 		m := Match{
 			Card: r.card(d.w.lang(), d.w.opts.Now()),
-			Last: r.unused() == 1 && !r.reusable(), Reuse: r.unused() == 0 && !r.reusable(),
+			Last: r.unused() == 1 && !r.reusable(), Reuse: r.unused() == 0 && !r.reusable(), Extra: d.outside(r.Type, nil) >= 0,
+			Claims: d.claims(r, c.Disclose),
 		}
-		for _, p := range c.Disclose {
-			claim := Claim{Path: p.String(), Label: r.label(p, d.w.lang()), Extra: d.outside(r.Type, p) >= 0}
-			if values := p.Select(r.Claims); len(values) == 1 {
-				claim.Value = values[0]
-			} else {
-				claim.Value = values
-			}
-			m.Claims = append(m.Claims, claim)
+		for _, paths := range c.Later {
+			m.Later = append(m.Later, d.claims(r, paths))
 		}
 		a.Cards = append(a.Cards, m)
 	}
 	return a
+}
+
+// claims are what these paths share of a card.
+func (d *Disclosure) claims(r *cardRecord, paths []sdjwt.Path) []Claim {
+	var out []Claim
+	for _, p := range paths {
+		claim := Claim{Path: p.String(), Label: r.label(p, d.w.lang()), Extra: d.outside(r.Type, p) >= 0}
+		if values := p.Select(r.Claims); len(values) == 1 {
+			claim.Value = values[0]
+		} else {
+			claim.Value = values
+		}
+		out = append(out, claim)
+	}
+	return out
 }
 
 // Share sends the answer and uses up one copy of each card. It returns where the verifier wants the browser to go ("" if nowhere).
@@ -298,12 +384,13 @@ func (d *Disclosure) Share(ctx context.Context, c Choice) (redirect string, err 
 	if !d.Registered && !c.AllowUnregistered {
 		return "", &Error{RequestUntrusted, fmt.Errorf("%q stands in no register", d.Verifier)}
 	}
-	if len(d.Extra) > 0 && !c.AllowExtra {
-		return "", &Error{RequestUntrusted, fmt.Errorf("asked outside the registered purpose: %s", strings.Join(d.Extra, ", "))}
-	}
 	picks, err := d.choose(c)
 	if err != nil {
 		return "", err
+	}
+	within := c.Within && !slices.ContainsFunc(picks, d.beyond)
+	if len(d.Extra) > 0 && !c.AllowExtra && !within {
+		return "", &Error{RequestUntrusted, fmt.Errorf("asked outside the registered purpose: %s", strings.Join(d.Extra, ", "))}
 	}
 	token, undo, line, err := d.prepare(ctx, picks, c)
 	if err != nil {
@@ -313,6 +400,7 @@ func (d *Disclosure) Share(ctx context.Context, c Choice) (redirect string, err 
 	d.done = true
 	reply, sent, err := d.client.Answer(ctx, d.asked, token)
 	redirect, line.receipt = reply.RedirectURI, reply.Receipt
+	d.entry = strings.TrimLeft(strings.TrimPrefix(line.name, historyPrefix), "0")
 	if err == nil {
 		return redirect, d.finish(ctx, line, "shared", "ok", nil)
 	}
@@ -335,9 +423,18 @@ func (d *Disclosure) Share(ctx context.Context, c Choice) (redirect string, err 
 		return "", errors.Join(err, d.finish(ctx, line, "failed", string(CategoryOf(err)), undo))
 	case arrived:
 		// The answer arrived; only where to go next is not allowed.
+		err = &Error{EndpointRefused, fmt.Errorf("%w: %w", ErrArrived, err)}
 		return "", errors.Join(err, d.finish(ctx, line, "shared", "ok", nil))
 	}
+	err = &Error{CategoryOf(err), fmt.Errorf("%w: %w", ErrUnsure, err)}
 	return "", errors.Join(err, d.finish(ctx, line, "failed", string(CategoryOf(err)), nil))
+}
+
+// Entry is the id of the line of the history about what was sent, see [Wallet.History]; "" if nothing was.
+func (d *Disclosure) Entry() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.entry
 }
 
 // Refuse tells the verifier access_denied, in the same words whatever the reason. The history says which it was:

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,6 +33,7 @@ const credentialDeleted = "credential_deleted"
 type Issuance struct {
 	Issuer     string // registered name, or the address of an unregistered one
 	Registered bool
+	Address    string             // host of the issuer, as it stands on the wire
 	Types      []string           // names of what is offered
 	TxCode     *openid4vci.TxCode // not nil: a code from paper is needed; never set for an untrusted issuer
 	Browser    bool               // the person proves who they are on a page of the issuer: Authorize is next, not Fetch
@@ -79,7 +81,8 @@ func (w *Wallet) Receive(ctx context.Context, link string) (*Issuance, error) {
 
 // issuance says what is about to happen with an issuer that was looked up.
 func (w *Wallet) issuance(client *openid4vci.Client, opened *openid4vci.Opened, proof []byte) *Issuance {
-	i := &Issuance{w: w, client: client, opened: opened, proof: proof, Issuer: safe(opened.Offer.CredentialIssuer, 200)}
+	i := &Issuance{w: w, client: client, opened: opened, proof: proof, Issuer: safe(opened.Offer.CredentialIssuer, 200),
+		Address: host(opened.Offer.CredentialIssuer)}
 	if opened.Issuer != nil {
 		i.Issuer, i.Registered = safe(opened.Issuer.Name, 200), true
 	}
@@ -110,6 +113,10 @@ func configurationNames(o *openid4vci.Opened, id string) []openid4vci.Display {
 	return nil
 }
 
+// ErrOfferGone: the issuer does not know the code of the offer any more: it was used, or its time is over. It is
+// [EndpointRefused].
+var ErrOfferGone = errors.New("the offer is not there any more")
+
 // ErrWrongCode: the issuer did not take the code from paper. It is [EndpointRefused]; Fetch may be tried again with another.
 var ErrWrongCode = errors.New("wrong code")
 
@@ -134,8 +141,12 @@ func (i *Issuance) Fetch(ctx context.Context, txCode string) ([]Card, error) {
 	if err != nil {
 		i.done = i.redeem != nil // a code of the browser is tried once
 		var refused *oauth.Error
-		if i.TxCode != nil && errors.As(err, &refused) && refused.Code == oauth.InvalidGrant {
-			err = &Error{EndpointRefused, fmt.Errorf("%w: %w", ErrWrongCode, refused)}
+		if errors.As(err, &refused) && refused.Code == oauth.InvalidGrant {
+			why := ErrOfferGone
+			if i.TxCode != nil {
+				why = ErrWrongCode // one cannot be told from the other
+			}
+			err = &Error{EndpointRefused, fmt.Errorf("%w: %w", why, refused)}
 		}
 		return nil, i.failed(ctx, categorised(err, EndpointRefused))
 	}
@@ -321,6 +332,26 @@ func sameClaims(a, b map[string]any) bool {
 	return errX == nil && errY == nil && string(x) == string(y)
 }
 
+// renews reports whether a card takes the place of one that is there: nobody has two of the same.
+func (f *fetched) renews(old *cardRecord) bool {
+	return old.Type == f.record.Type && old.Issuer.same(f.record.Issuer) && sameClaims(old.Subject, f.record.Subject)
+}
+
+// Renews says, for each card that Fetch returned, whether it takes the place of one that is there.
+func (i *Issuance) Renews() ([]bool, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	var out []bool
+	for _, f := range i.fetched {
+		have, err := i.w.records(f.record.Type)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, slices.ContainsFunc(have, f.renews))
+	}
+	return out, nil
+}
+
 // Accept stores what was fetched and tells the issuer. A card of the same type, issuer and content that is there already
 // gets the new copies instead of the old ones.
 func (i *Issuance) Accept(ctx context.Context) ([]Card, error) {
@@ -357,7 +388,7 @@ func (i *Issuance) store(ctx context.Context) error {
 			return err
 		}
 		for _, old := range same {
-			if !old.Issuer.same(f.record.Issuer) || !sameClaims(old.Subject, f.record.Subject) {
+			if !f.renews(old) {
 				continue
 			}
 			replaced = append(replaced, old.ID)

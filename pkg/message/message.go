@@ -28,7 +28,7 @@ func (t text) in(lang string) string {
 }
 
 // texts is all of them; each area has a file of its own.
-var texts = merge(officeTexts, counterTexts, deskTexts, categoryTexts, registryTexts, walletTexts, activityTexts, walletStartTexts)
+var texts = merge(officeTexts, counterTexts, deskTexts, categoryTexts, registryTexts, walletTexts, activityTexts, walletStartTexts, shareTexts)
 
 func merge(areas ...map[string]text) map[string]text {
 	all := map[string]text{}

@@ -24,7 +24,7 @@ var made = []string{"category.", "preset.", "office.error.title.", "office.error
 	"registry.error.", "registry.grade.", "registry.kind.", "registry.outcome.", "registry.use.", "registry.parameter.", "registry.action.", "registry.fact.",
 	"wallet.status.", "wallet.secret.", "wallet.activity.", "wallet.notice.", "wallet.place.", "wallet.lang.", "wallet.settings.lang", "wallet.settings.appearance", "wallet.settings.scale",
 	"wallet.settings.lock", "wallet.settings.storage.", "wallet.storage.", "wallet.strength.", "wallet.restore.need.", "wallet.forgot.lead.", "wallet.trouble.", "wallet.card.dead.", "wallet.erase.", "wallet.welcome.",
-	"wallet.proof.", "wallet.ask."}
+	"wallet.proof.", "wallet.ask.", "wallet.offer.doing.", "wallet.share.doing."}
 
 // The wallet's screens name their texts without the word wallet, and a problem by what its head and text share.
 var (

@@ -195,6 +195,12 @@ type Permission struct {
 	Extra         []Question     // what lies outside it; empty: all may be asked
 }
 
+// Allows reports whether one question lies within the accreditation. Of a question about several types that goes too far, a
+// part can lie within. Without an accreditation there is nothing to go beyond.
+func (p *Permission) Allows(q Question) bool {
+	return p.Accreditation == nil || p.Accreditation.covers(q)
+}
+
 // MayAsk judges the questions at now. A registered party without any Ask accreditation is [ErrUntrusted]; one that
 // asks too much gets a Permission with Extra. A foreign party gets a Permission without an accreditation.
 //

@@ -311,7 +311,7 @@ func TestJourney(t *testing.T) {
 	k.press("Terug")
 
 	id := k.ask()
-	k.shows("Vraag van", "Gemeente Voorbeeldstad", "Staat in het register", "U deelt 1 gegeven", "U bent 18 jaar of ouder: ja", "Niet gedeeld", "Geboortedatum", "Daarna vragen we uw pincode")
+	k.shows("Vraag van", "Gemeente Voorbeeldstad", "Staat in het register", "U deelt 1 gegeven", "U bent 18 jaar of ouder: ja", "Niet gedeeld", "Geboortedatum", "Alleen de uitkomst, 30 dagen", "Nee, aan niemand", "localhost", "Daarna vragen we uw pincode")
 	k.picture("10-consent")
 	k.press("Stoppen")
 	k.shows("U bent gestopt", "Er is niets gedeeld.")
@@ -327,12 +327,14 @@ func TestJourney(t *testing.T) {
 	k.shows("Dat klopt niet")
 	k.picture("11-pin")
 	k.digits(pin)
-	k.shows("Gedeeld", "1 gegeven gedeeld. Verder niets.", "Gemeente Voorbeeldstad weet nu:")
+	k.shows("1 gegeven gedeeld", "Met Gemeente Voorbeeldstad", "Zij weten nu", "U bent 18 jaar of ouder", "Verder niets")
 	k.picture("12-shared")
 	if got := k.outcome(id); got != "completed accepted" {
 		t.Errorf("the counter saw %q", got)
 	}
-	k.press("Klaar", "Activiteit")
+	k.press("Bekijk in Activiteit")
+	k.shows("Gemeente Voorbeeldstad", "18 jaar of ouder")
+	k.press("Terug")
 	k.shows("Vandaag", "1 gegeven gedeeld", "Gestopt, niets gedeeld", "Ontvangen: Persoonsgegevens")
 	k.picture("13-activity")
 	k.press("Gemeente Voorbeeldstad, 1 gegeven gedeeld")
@@ -382,4 +384,53 @@ func TestJourney(t *testing.T) {
 	k.app.LockNow()
 	k.shows("Zegel is locked", "Enter your PIN")
 	k.picture("18-lock")
+}
+
+// TestTooFar: the counter asks for a date of birth, and would take an age. The wallet proposes the age, and the counter
+// takes it.
+func TestTooFar(t *testing.T) {
+	k := newKit(t, openTown(t), phone)
+	k.begin()
+	k.receive()
+	ask := func(sets string) string {
+		s := k.api(http.MethodPost, k.town.Ready.Verifier+"/api/sessions", `{"purpose":{"nl":"Proef","en":"Trial"},"dcql_query":{"credentials":[{"id":"c","format":"dc+sd-jwt",
+			"meta":{"vct_values":["urn:zegel:personal-data:1"]},"claims":[{"id":"b","path":["birthdate"]},{"id":"a","path":["age_equal_or_over","18"]}]`+sets+`}]}}`)
+		k.app.Link(s["request_uri"].(string))
+		return s["id"].(string)
+	}
+	id := ask(`,"claim_sets":[["b"],["a"]]`)
+	k.shows("Deze vraag gaat te ver", "vraagt uw", "geboortedatum", "alleen vragen of u", "18 jaar of ouder", "Ons voorstel", "In plaats van uw geboortedatum")
+	k.picture("20-too-far")
+	for range 5 {
+		if strings.Contains(k.texts(), "Meer lezen") {
+			k.press("Meer lezen")
+		}
+	}
+	k.press("Deel alleen 18 jaar of ouder")
+	k.digits(pin)
+	k.shows("1 gegeven gedeeld", "U bent 18 jaar of ouder", "Verder niets")
+	k.hides("1990", "Geboortedatum")
+	if got := k.outcome(id); got != "completed accepted" {
+		t.Errorf("the counter saw %q", got)
+	}
+	k.press("Klaar")
+
+	// Without a way to answer with less there is no proposal; going on takes one more word, and stands in the history.
+	id = ask("")
+	k.shows("Deze vraag gaat te ver", "Dit is gevraagd")
+	k.hides("Ons voorstel", "Deel alleen")
+	for range 5 {
+		if strings.Contains(k.texts(), "Meer lezen") {
+			k.press("Meer lezen")
+		}
+	}
+	k.press("Toch mijn geboortedatum delen")
+	k.shows("Weet u het zeker?", "Het komt in uw activiteit te staan.")
+	k.picture("21-sure")
+	k.press("Toch mijn geboortedatum delen")
+	k.digits(pin)
+	k.shows("2 gegevens gedeeld", "Geboortedatum:")
+	if got := k.outcome(id); got != "completed accepted" {
+		t.Errorf("the counter saw %q", got)
+	}
 }

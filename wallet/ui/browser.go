@@ -7,8 +7,8 @@ import (
 )
 
 // inBrowser sends the person to the page of the issuer; the browser comes back by a link.
-func (u *UI) inBrowser(s *vm.Offer, who fyne.CanvasObject) fyne.CanvasObject {
-	parts := []fyne.CanvasObject{u.write(title, u.ink, s.Title()), who, u.write(body, u.ink2, u.text("offer.browser.lead"))}
+func (u *UI) inBrowser(s *vm.Offer, w who) fyne.CanvasObject {
+	parts := []fyne.CanvasObject{u.write(title, u.ink, s.Title()), u.asker(w), u.write(body, u.ink, u.text("offer.browser.lead"))}
 	if s.Problem != nil {
 		parts = append(parts, u.note("revoked", s.Problem.Head, s.Problem.Text))
 	}
@@ -17,5 +17,5 @@ func (u *UI) inBrowser(s *vm.Offer, who fyne.CanvasObject) fyne.CanvasObject {
 			s.NoBrowser()
 		}
 	}
-	return u.sheet(col(20, parts...), nil, u.pair(u.secondary(u.text("stop"), s.Decline), u.primary(u.text("offer.browser.open"), open)))
+	return u.whole(u.text("offer.new"), s.Decline, col(20, parts...), u.primary(u.text("offer.browser.open"), open), u.secondary(u.text("stop"), s.Decline))
 }

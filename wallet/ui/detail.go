@@ -313,7 +313,9 @@ func (u *UI) unproven(text string) fyne.CanvasObject {
 }
 
 // initials stand for an organisation whose picture nobody has checked.
-func (u *UI) initials(name string) fyne.CanvasObject {
+func (u *UI) initials(name string) fyne.CanvasObject { return u.initialsOn(u.accentSoft, name) }
+
+func (u *UI) initialsOn(paper color.Color, name string) fyne.CanvasObject {
 	short := ""
 	word := true
 	for _, r := range name {
@@ -322,5 +324,5 @@ func (u *UI) initials(name string) fyne.CanvasObject {
 		}
 		word = r == ' '
 	}
-	return sized(56, 56, over(block(u.accentSoft, radius), container.NewCenter(u.line(heading, u.onAccentSoft, short))))
+	return sized(56, 56, over(block(paper, radius), container.NewCenter(u.line(heading, u.onAccentSoft, short))))
 }

@@ -55,12 +55,12 @@ func (u *UI) scene(s vm.Screen) scene {
 	now := scene{screen: fmt.Sprintf("%T", s), depth: u.app.Depth()}
 	switch s := s.(type) {
 	case *vm.Share:
-		now.sheet, now.step = s.Step != vm.ShareDone, fmt.Sprint(s.Step)
+		now.sheet, now.step = u.wide || s.Step != vm.ShareDone, fmt.Sprint(s.Step)
 		if s.PIN != nil {
 			now.wrong = s.PIN.Problem
 		}
 	case *vm.Offer:
-		now.sheet, now.step = true, fmt.Sprint(s.Step)
+		now.sheet, now.step = u.wide || !pages[s.Step], fmt.Sprint(s.Step)
 	case *vm.Card:
 		now.sheet, now.step = s.Deleting, fmt.Sprint(s.Deleting)
 	case *vm.Lock:

@@ -123,7 +123,7 @@ func (l *look) note(kind, head, text string) fyne.CanvasObject {
 	c, soft := statusOf(kind).colour(l.palette)
 	lines := []fyne.CanvasObject{l.write(strong, c, head)}
 	if text != "" {
-		lines = append(lines, l.write(body, l.ink, text))
+		lines = append(lines, l.rich(body, l.ink, text))
 	}
 	return over(block(soft, radius), padAll(16, atTop(12, 1, icon(statusOf(kind).drawing, 24, c), col(4, lines...))))
 }

@@ -86,6 +86,7 @@ func (r *rich) wrap(width float32) {
 		return
 	}
 	r.width, r.lines = width, nil
+	r.cut(width)
 	var line []run
 	at := float32(0)
 	space := measure(" ", r.plain).Width
@@ -119,6 +120,18 @@ func (r *rich) wrap(width float32) {
 		}
 	}
 	r.lines = append(r.lines, line)
+}
+
+// cut takes words that are wider than a line apart, as names and addresses of others can be.
+func (r *rich) cut(width float32) {
+	var all []richWord
+	for _, w := range r.words {
+		s := r.styleOf(w.bold)
+		for i, piece := range (&words{style: s}).pieces(w.text, width) {
+			all = append(all, richWord{piece, w.bold, w.glued && i == 0})
+		}
+	}
+	r.words = all
 }
 
 // Layout implements [fyne.Layout].

@@ -104,18 +104,31 @@ func (g *gallery) detail(n, copies int) *vm.Card {
 
 func (g *gallery) share(step vm.ShareStep) *vm.Share {
 	return &vm.Share{
-		Step: step, Verifier: city, Registered: true, Read: true,
-		Facts:     []vm.Fact{{Sentence: g.app.Text("wallet.share.age", "age", 18, "answer", g.app.Text("wallet.yes")), Card: "Persoonsgegevens"}},
+		Step: step, Verifier: city, Registered: true, Read: true, Address: "balie.voorbeeldstad.example",
+		Facts: []vm.Fact{{Sentence: g.app.Text("wallet.share.age", "age", 18, "answer", g.app.Text("wallet.yes")),
+			Told: g.app.Text("wallet.share.age.told", "age", 18), Card: "Persoonsgegevens"}},
 		NotShared: []string{"Achternaam", "Geboortedatum", "Voornaam", "Woonplaats"},
-		Why:       "U wilt helpen bij de verkiezingen. Dat mag vanaf 18 jaar.", Keep: g.app.Count(30, "wallet.share.keep"),
+		Why:       "U wilt helpen bij de verkiezingen. Dat mag vanaf 18 jaar.", Keep: g.app.Count(30, "wallet.share.keep.outcome"), PassedOn: "Nee, aan niemand",
+		When: g.app.Text("wallet.today") + ", 10.42 uur",
 	}
 }
 
 func (g *gallery) tooFar(smaller *vm.Answer) *vm.Share {
 	s := g.share(vm.ShareAsk)
-	s.Verifier, s.Extra, s.Why, s.Keep = "Theater Voorbeeld", []string{"Geboortedatum"}, "", ""
-	s.Facts = []vm.Fact{{Sentence: "Geboortedatum: 14 mei 1990", Card: "Persoonsgegevens", Extra: true}}
-	s.NotShared, s.Smaller = []string{"Achternaam", "Voornaam", "Woonplaats"}, smaller
+	a := g.app
+	birth := a.Text("wallet.share.name.fact", "fact", "geboortedatum")
+	s.Verifier, s.Address, s.Why = "Theater Voorbeeld", "kaarten.theater.example", "U koopt een kaart voor een voorstelling vanaf 18 jaar."
+	s.Facts = []vm.Fact{{Sentence: "Geboortedatum: 14 mei 1990", Told: "Geboortedatum: 14 mei 1990", Name: "Geboortedatum", Value: "14 mei 1990", Card: "Persoonsgegevens", Extra: true}}
+	if smaller == nil {
+		s.Why, s.Keep, s.PassedOn = "", "", ""
+	}
+	s.TooFar = &vm.TooFar{
+		Says: a.Text("wallet.share.extra.asks", "verifier", s.Verifier, "facts", a.Text("wallet.share.ask.fact", "fact", "geboortedatum")) + " " +
+			a.Text("wallet.share.extra.rule.age", "facts", a.Text("wallet.share.ask.age", "age", 18)),
+		Instead: a.Text("wallet.share.smaller.instead", "facts", birth), Smaller: smaller,
+		Anyway: a.Text("wallet.share.extra.mine", "fact", "geboortedatum"),
+		Sure:   a.Text("wallet.share.extra.sure.text", "verifier", s.Verifier, "facts", birth),
+	}
 	return s
 }
 
@@ -165,7 +178,7 @@ var cardStates = []state{
 	{"add", onCards(func(g *gallery) vm.Screen { return &vm.Add{} })},
 	{"add-problem", onCards(func(g *gallery) vm.Screen { return &vm.Add{Problem: g.problem("add.nolink")} })},
 	{"offer", onCards(func(g *gallery) vm.Screen {
-		return &vm.Offer{Step: vm.OfferAsk, Issuer: city, Registered: true, Types: []string{"Woonadres", "Persoonsgegevens"}}
+		return &vm.Offer{Step: vm.OfferAsk, Issuer: city, Address: "kaarten.voorbeeldstad.example", Registered: true, Types: []string{"Woonadres", "Persoonsgegevens"}}
 	})},
 	{"offer-code", onCards(func(g *gallery) vm.Screen {
 		return &vm.Offer{Step: vm.OfferCode, Issuer: city, Registered: true, CodeLength: 6, CodeDigits: true, Problem: g.problem("offer.wrongcode")}
@@ -187,13 +200,22 @@ var cardStates = []state{
 	{"offer-done", onCards(func(g *gallery) vm.Screen {
 		return &vm.Offer{Step: vm.OfferDone, Issuer: city, Registered: true, Cards: []vm.OfferedCard{{Item: g.items()[1]}}}
 	})},
+	{"offer-busy", onCards(func(g *gallery) vm.Screen {
+		return &vm.Offer{Step: vm.OfferFetching, Issuer: city, Types: []string{"Woonadres"}}
+	})},
+	{"offer-gone", onCards(func(g *gallery) vm.Screen {
+		return &vm.Offer{Step: vm.OfferFailed, Issuer: city, Problem: g.problem("offer.gone", "issuer", city)}
+	})},
+	{"offer-refused", onCards(func(g *gallery) vm.Screen {
+		return &vm.Offer{Step: vm.OfferStopped, Refused: true, Issuer: city, Registered: true}
+	})},
 	{"consent", onCards(func(g *gallery) vm.Screen { return g.share(vm.ShareAsk) })},
 	{"consent-choices", onCards(func(g *gallery) vm.Screen {
 		s := g.share(vm.ShareAsk)
 		s.Read = false
 		s.Last = "Persoonsgegevens"
 		s.Choices = []vm.Choice{
-			{Cards: []vm.CardChoice{{ID: "a", Name: "Persoonsgegevens", Issuer: city}, {ID: "b", Name: "Diploma Verpleegkunde", Issuer: long}}},
+			{Picks: []vm.CardPick{{Cards: []vm.CardChoice{{ID: "a", Name: "Persoonsgegevens", Issuer: city}, {ID: "b", Name: "Diploma Verpleegkunde", Issuer: long}}}}},
 			{Optional: true, Words: "Woonplaats, Postcode"},
 			{Optional: true, On: true, Words: "E-mailadres", Ways: []string{"E-mailadres", "Telefoonnummer"}},
 		}
@@ -203,14 +225,18 @@ var cardStates = []state{
 		s := g.share(vm.ShareAsk)
 		s.Read = false
 		s.Verifier = long
-		s.Facts = nil
-		for _, v := range g.values(10) {
-			s.Facts = append(s.Facts, vm.Fact{Sentence: v.Label + ": " + v.Text, Card: "Persoonsgegevens"})
+		s.Facts = g.share(vm.ShareAsk).Facts
+		for n, v := range g.values(10) {
+			if n == 3 {
+				continue // it is a sentence
+			}
+			s.Facts = append(s.Facts, vm.Fact{Sentence: v.Label + ": " + v.Text, Name: v.Label, Value: v.Text, Card: "Persoonsgegevens"})
 		}
 		return s
 	})},
 	{"too-far", onCards(func(g *gallery) vm.Screen {
-		return g.tooFar(&vm.Answer{Facts: g.share(vm.ShareAsk).Facts})
+		only := g.app.Text("wallet.share.smaller.only", "fact", g.app.Text("wallet.share.age.name", "age", 18))
+		return g.tooFar(&vm.Answer{Facts: g.share(vm.ShareAsk).Facts, Only: only})
 	})},
 	{"too-far-only", onCards(func(g *gallery) vm.Screen { return g.tooFar(nil) })},
 	{"too-far-sure", onCards(func(g *gallery) vm.Screen {
@@ -220,10 +246,14 @@ var cardStates = []state{
 	})},
 	{"unknown", onCards(func(g *gallery) vm.Screen {
 		s := g.share(vm.ShareUnknown)
-		s.Verifier, s.Registered = "tickets.voorbeeld.example", false
+		s.Verifier, s.Address, s.Registered = "Tickets Voorbeeld", "xn--voorbeeldstd-79j.example", false
 		return s
 	})},
-	{"reuse", onCards(func(g *gallery) vm.Screen { return g.share(vm.ShareReuse) })},
+	{"reuse", onCards(func(g *gallery) vm.Screen {
+		s := g.share(vm.ShareReuse)
+		s.Reuse = "Persoonsgegevens"
+		return s
+	})},
 	{"share-pin", onCards(func(g *gallery) vm.Screen {
 		s := g.share(vm.SharePIN)
 		s.PIN = &vm.Lock{PIN: true, Digits: 2, Problem: g.problem("lock.wrong", "n", 3)}

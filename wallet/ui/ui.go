@@ -118,9 +118,19 @@ func (u *UI) key(e *fyne.KeyEvent) {
 func (u *UI) escape() {
 	switch s := u.app.Screen().(type) {
 	case *vm.Share:
-		s.Stop()
+		switch s.Step {
+		case vm.ShareDone, vm.ShareStopped, vm.ShareFailed:
+			s.Done()
+		default:
+			s.Stop()
+		}
 	case *vm.Offer:
-		s.Decline()
+		switch s.Step {
+		case vm.OfferDone, vm.OfferStopped, vm.OfferFailed:
+			s.Done()
+		default:
+			s.Decline()
+		}
 	case *vm.Activity:
 		if s.Searching {
 			s.CloseSearch()
@@ -283,9 +293,9 @@ func walk(o fyne.CanvasObject, visit func(fyne.CanvasObject) bool) bool {
 func (u *UI) content(s vm.Screen) fyne.CanvasObject {
 	switch s := s.(type) {
 	case *vm.Share:
-		return u.overCards(u.share(s))
+		return u.share(s)
 	case *vm.Offer:
-		return u.overCards(u.offer(s))
+		return u.offer(s)
 	case *vm.Card:
 		if s.Deleting {
 			return u.deleting(s)

@@ -187,9 +187,9 @@ func TestKeyboardIsSafe(t *testing.T) {
 		state, button string
 		before, after vm.ShareStep
 	}{
-		{"consent", "Delen", vm.ShareAsk, vm.SharePIN}, {"too-far", "Deel alleen dit", vm.ShareAsk, vm.SharePIN},
-		{"too-far", "Toch delen", vm.ShareAsk, vm.ShareExtra}, {"too-far-sure", "Toch delen", vm.ShareExtra, vm.SharePIN},
-		{"unknown", "Ik ken deze organisatie", vm.ShareUnknown, vm.ShareAsk}, {"reuse", "Toch tonen", vm.ShareReuse, vm.SharePIN},
+		{"consent", "Delen", vm.ShareAsk, vm.SharePIN}, {"too-far", "Deel alleen 18 jaar of ouder", vm.ShareAsk, vm.SharePIN},
+		{"too-far-only", "Toch mijn geboortedatum delen", vm.ShareAsk, vm.ShareExtra}, {"too-far-sure", "Toch mijn geboortedatum delen", vm.ShareExtra, vm.SharePIN},
+		{"unknown", "Ik ken deze organisatie", vm.ShareUnknown, vm.ShareAsk}, {"reuse", "Toch opnieuw tonen", vm.ShareReuse, vm.SharePIN},
 	} {
 		g.show(stateOf(x.state))
 		s := g.app.Screen().(*vm.Share)
@@ -205,8 +205,12 @@ func TestKeyboardIsSafe(t *testing.T) {
 	}
 	g.show(stateOf("offer-preview"))
 	g.press(fyne.KeyEscape)
-	if _, ok := g.app.Screen().(*vm.Cards); !ok {
+	if o, ok := g.app.Screen().(*vm.Offer); !ok || o.Step != vm.OfferStopped || !o.Refused {
 		t.Errorf("Escape from an offer leads to %T", g.app.Screen())
+	}
+	g.press(fyne.KeyEscape)
+	if _, ok := g.app.Screen().(*vm.Cards); !ok {
+		t.Errorf("Escape from the end leads to %T", g.app.Screen())
 	}
 
 	// Digits go to the pad, whatever has the focus.

@@ -51,7 +51,7 @@ func (a *App) returned(link string) {
 		case err != nil:
 			s.fail(err)
 		default:
-			s.issuance, s.Issuer, s.Registered, s.Types = i, i.Issuer, i.Registered, i.Types
+			s.issuance, s.Issuer, s.Address, s.Registered, s.Types = i, i.Issuer, i.Address, i.Registered, i.Types
 			s.fetch("")
 		}
 	})

@@ -3,6 +3,7 @@ package vm
 import (
 	"errors"
 
+	"github.com/zegel-id/zegel/pkg/message"
 	"github.com/zegel-id/zegel/wallet"
 )
 
@@ -34,9 +35,11 @@ func (a *App) trouble(err error) *Problem {
 	case errors.As(err, &reissue):
 		p = a.problem("trouble.reissue", "card", reissue.Card)
 	case errors.As(err, &clock):
-		p = a.problem("trouble.clock")
-	case errors.Is(err, wallet.ErrNotAccepted):
-		p = a.problem("trouble.notaccepted")
+		key := "trouble.clock.ahead"
+		if clock.Ahead < 0 {
+			key = "trouble.clock.behind"
+		}
+		p = a.problem(key, "time", message.Ago(a.Lang(), clock.Ahead.Abs()))
 	case category != "":
 		p = a.problem("trouble." + string(category))
 	default:

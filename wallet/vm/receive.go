@@ -3,6 +3,7 @@ package vm
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/zegel-id/zegel/wallet"
 )
@@ -40,12 +41,14 @@ const (
 	OfferStoring
 	OfferDone
 	OfferFailed
+	OfferStopped // nothing is kept
 )
 
 // Offer is receiving cards.
 type Offer struct {
 	Step       OfferStep
 	Issuer     string
+	Address    string // host of the issuer
 	Registered bool
 	Types      []string
 	CodeLength int    // 0: not known
@@ -53,9 +56,12 @@ type Offer struct {
 	CodeAbout  string // what the issuer says about the code
 	Page       string // with OfferBrowser: what the browser is to open
 	Cards      []OfferedCard
+	Refused    bool     // with OfferStopped: the details are not correct
+	Again      bool     // with OfferFailed: it can be tried again
 	Problem    *Problem // with OfferCode: the code was wrong; with OfferFailed: the end
 
 	app      *App
+	link     string
 	issuance *wallet.Issuance
 	stored   []wallet.Card
 }
@@ -65,21 +71,30 @@ type OfferedCard struct {
 	Item
 	Values []Value
 	Copies int
+	Renews bool // takes the place of the one that is there
 }
 
 func (a *App) receive(link string) {
-	s := &Offer{app: a, Step: OfferOpening}
+	s := &Offer{app: a, link: link}
 	a.open(s)
+	s.look()
+}
+
+// look finds out who offers what.
+func (s *Offer) look() {
+	a := s.app
+	s.Step, s.Problem, s.Again = OfferOpening, nil, false
 	var i *wallet.Issuance
 	a.run(func(ctx context.Context) (err error) {
-		i, err = a.wallet.Receive(ctx, link)
+		i, err = a.wallet.Receive(ctx, s.link)
 		return err
 	}, func(err error) {
 		if err != nil {
 			s.fail(err)
+			s.Again = wallet.CategoryOf(err) == wallet.Network
 			return
 		}
-		s.issuance, s.Issuer, s.Registered, s.Types = i, i.Issuer, i.Registered, i.Types
+		s.issuance, s.Issuer, s.Address, s.Registered, s.Types = i, i.Issuer, i.Address, i.Registered, i.Types
 		s.Step = OfferAsk
 		if i.TxCode != nil {
 			s.CodeLength, s.CodeAbout = i.TxCode.Length, i.TxCode.Description
@@ -88,25 +103,75 @@ func (a *App) receive(link string) {
 	})
 }
 
+// Retry tries again to find out who offers what.
+func (s *Offer) Retry() {
+	if s.Step == OfferFailed && s.Again {
+		s.look()
+	}
+}
+
 func (s *Offer) fail(err error) {
 	s.Step, s.Problem = OfferFailed, s.app.trouble(err)
+	if errors.Is(err, wallet.ErrOfferGone) {
+		category := s.Problem.Category
+		s.Problem = s.app.problem("offer.gone", "issuer", s.Issuer)
+		s.Problem.Category = category
+	}
 }
 
 // Title implements [Screen].
 func (s *Offer) Title() string {
+	a := s.app
 	switch s.Step {
+	case OfferOpening, OfferFetching, OfferStoring:
+		return s.Doing()
 	case OfferCode:
-		return s.app.Text("wallet.offer.code.title")
+		return a.Text("wallet.offer.code.title")
 	case OfferBrowser:
-		return s.app.Text("wallet.offer.browser.title")
-	case OfferPreview, OfferStoring:
-		return s.app.Text("wallet.offer.preview.title")
+		return a.Text("wallet.offer.browser.title")
+	case OfferPreview:
+		return a.Text("wallet.offer.preview.title")
 	case OfferDone:
-		return s.app.Count(len(s.Cards), "wallet.offer.done")
+		key := "wallet.offer.renewed"
+		for _, c := range s.Cards {
+			if !c.Renews {
+				key = "wallet.offer.done"
+			}
+		}
+		return a.Count(len(s.Cards), key)
 	case OfferFailed:
 		return s.Problem.Head
+	case OfferStopped:
+		if s.Refused {
+			return a.Text("wallet.offer.refused.title")
+		}
+		return a.Text("wallet.offer.stopped.title")
 	}
-	return s.app.Text("wallet.offer.title")
+	return a.Text("wallet.offer.title")
+}
+
+// Doing says what the wallet is busy with.
+func (s *Offer) Doing() string {
+	switch s.Step {
+	case OfferFetching:
+		return s.app.Count(len(s.Types), "wallet.offer.doing.fetch")
+	case OfferStoring:
+		return s.app.Text("wallet.offer.doing.store")
+	}
+	return s.app.Text("wallet.offer.doing.open")
+}
+
+// Whom is the issuer as one speaks of it: whom to ask when something is wrong.
+func (s *Offer) Whom() string {
+	for _, kind := range []string{"gemeente ", "municipality "} {
+		if s.Registered && strings.HasPrefix(strings.ToLower(s.Issuer), kind) {
+			return s.app.Text("wallet.offer.municipality")
+		}
+	}
+	if s.Issuer == "" {
+		return s.app.Text("wallet.offer.issuer")
+	}
+	return s.Issuer
 }
 
 // Collect goes on: to the code from paper or the page in the browser if one is needed, else to the cards.
@@ -137,8 +202,11 @@ func (s *Offer) fetch(code string) {
 	a := s.app
 	s.Step, s.Problem = OfferFetching, nil
 	var cards []wallet.Card
+	var renews []bool
 	a.run(func(ctx context.Context) (err error) {
-		cards, err = s.issuance.Fetch(ctx, code)
+		if cards, err = s.issuance.Fetch(ctx, code); err == nil {
+			renews, err = s.issuance.Renews()
+		}
 		return err
 	}, func(err error) {
 		switch {
@@ -148,8 +216,8 @@ func (s *Offer) fetch(code string) {
 			s.fail(err)
 		default:
 			s.Step = OfferPreview
-			for _, c := range cards {
-				o := OfferedCard{Item: a.fresh(c), Values: a.values("", c.Claims, c.Labels), Copies: c.Copies}
+			for n, c := range cards {
+				o := OfferedCard{Item: a.fresh(c), Values: a.values("", c.Claims, c.Labels), Copies: c.Copies, Renews: renews[n]}
 				for i := range o.Values {
 					o.Values[i].Shown = true
 				}
@@ -189,11 +257,18 @@ func (s *Offer) Accept() {
 
 // Decline says that the details are not correct, or stops before they came. Nothing is kept.
 func (s *Offer) Decline() {
+	switch s.Step {
+	case OfferStoring, OfferDone, OfferFailed, OfferStopped:
+		return
+	}
 	a := s.app
-	if i := s.issuance; i != nil && (s.Step == OfferAsk || s.Step == OfferCode || s.Step == OfferBrowser || s.Step == OfferPreview) {
+	if i := s.issuance; i != nil {
 		a.deps.Go(func() { i.Decline(context.Background()) }) // the issuer is told; the person has gone on
 	}
-	a.show(a.newCards())
+	s.Refused = s.Step == OfferPreview
+	s.Step, s.Problem = OfferStopped, nil
+	a.job++
+	a.changed()
 }
 
 // Done goes to the cards.

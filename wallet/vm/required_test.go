@@ -10,6 +10,7 @@ import (
 
 func TestRequired(t *testing.T) {
 	t.Run("WAL-12", testFiftyShown)
+	testConsent(t)
 }
 
 // testFiftyShown is WAL-12: after 50 presentations the screens show when, to whom, why, the names of facts and what came

@@ -25,103 +25,110 @@ const (
 	ShareFailed
 )
 
-// Fact is one thing that would be shared, as a sentence where it is a yes or no.
-type Fact struct {
-	Sentence string // "U bent 18 jaar of ouder: ja"; "Voornaam: Noor"
-	Card     string // name of the card it comes from
-	Extra    bool   // outside the registered purpose
-}
-
-// CardChoice is one of the cards that fit.
-type CardChoice struct {
-	ID, Name, Issuer string
-	Last, Reuse      bool
-}
-
-// Choice is one thing to decide: which way to answer, and from which card.
-type Choice struct {
-	Optional bool
-	On       bool     // an optional one that the person chose
-	Words    string   // what an optional one would share
-	Ways     []string // names of the ways there are, when there is more than one
-	Way      int
-	Cards    []CardChoice // when there is more than one
-	Card     int
-}
-
-// Answer is what one way of answering would share.
-type Answer struct {
-	Facts []Fact
-
-	choice wallet.Choice
-	last   string
-}
-
 // Share is answering a request: who asks what, and why.
 type Share struct {
 	Step       ShareStep
 	Verifier   string
+	Address    string // host that the answer goes to
 	Registered bool
 	Facts      []Fact
 	NotShared  []string // names of facts on the cards that stay
-	Why, Keep  string
-	Extra      []string // claims outside the registered purpose
-	Smaller    *Answer  // a smaller answer that fits the question and stays within the purpose; nil: there is none
+	Why        string
+	Keep       string // for how long what is kept; "": the register does not say
+	PassedOn   string // to whom; "": the register does not say
+	TooFar     *TooFar
 	Choices    []Choice
 	Last       string // name of the card of which this is the last copy
+	Reuse      string // name of a card of which every copy was shown before
 	Read       bool   // everything was seen: until then the button says "more"
 	PIN        *Lock  // with SharePIN
+	When       string // with ShareDone
 	Redirect   string // with ShareDone: where to go on
+	Again      bool   // with ShareFailed: it can be tried again
 	Problem    *Problem
 
 	app    *App
+	link   string
 	d      *wallet.Disclosure
 	choice wallet.Choice
 }
 
 func (a *App) present(link string) {
-	s := &Share{app: a, Step: ShareOpening}
+	s := &Share{app: a, link: link}
 	a.open(s)
+	s.look()
+}
+
+// look finds out who asks what.
+func (s *Share) look() {
+	a := s.app
+	s.Step, s.Problem, s.Again = ShareOpening, nil, false
 	var d *wallet.Disclosure
 	a.run(func(ctx context.Context) (err error) {
-		d, err = a.wallet.Present(ctx, link)
+		d, err = a.wallet.Present(ctx, s.link)
 		return err
 	}, func(err error) {
 		if err != nil {
 			s.fail(err)
+			s.Again = wallet.CategoryOf(err) == wallet.Network
 			return
 		}
 		s.begin(d)
 	})
 }
 
-func (s *Share) fail(err error) { s.Step, s.Problem = ShareFailed, s.app.trouble(err) }
+// Retry tries again to find out who asks what.
+func (s *Share) Retry() {
+	if s.Step == ShareFailed && s.Again {
+		s.look()
+	}
+}
+
+func (s *Share) fail(err error) {
+	a := s.app
+	s.Step, s.Problem = ShareFailed, a.trouble(err)
+	key := ""
+	switch {
+	case errors.Is(err, wallet.ErrUnsure):
+		key = "trouble.unsure"
+	case errors.Is(err, wallet.ErrNotAccepted):
+		key = "trouble.notaccepted"
+	default:
+		return
+	}
+	category := s.Problem.Category
+	s.Problem = a.problem(key, "party", s.Verifier)
+	s.Problem.Category = category
+}
 
 func (s *Share) begin(d *wallet.Disclosure) {
 	a := s.app
-	s.d, s.Verifier, s.Registered, s.Extra = d, d.Verifier, d.Registered, d.Extra
+	s.d, s.Verifier, s.Address, s.Registered = d, d.Verifier, d.Address, d.Registered
 	if len(d.Sets) == 0 {
 		s.Step, s.Problem = ShareFailed, a.problem("trouble.no_match")
 		s.Problem.Category = wallet.NoMatch
 		a.deps.Go(func() { d.Refuse(context.Background()) })
 		return
 	}
-	s.Why = d.Purpose.In(a.Lang())
-	switch {
-	case d.KeepDays > 0:
-		s.Keep = a.Count(d.KeepDays, "wallet.share.keep")
-	case d.Registered && len(d.Extra) == 0:
-		s.Keep = a.Text("wallet.share.keep.none")
+	switch smaller, ok := d.Smaller(); {
+	case d.Rule != nil:
+		s.TooFar = a.tooFar(d)
+		if ok {
+			s.TooFar.Smaller = s.answer(smaller)
+			s.terms(d.Rule.Terms)
+		}
+	case d.Registered:
+		s.terms(d.Terms)
 	}
 	for _, set := range d.Sets {
 		c := Choice{Optional: !set.Required}
-		for i, o := range set.Options {
-			if len(set.Options) > 1 {
+		if len(set.Options) > 1 {
+			for _, o := range set.Options {
 				c.Ways = append(c.Ways, s.way(o))
 			}
-			if i == 0 {
-				c.Cards = s.cards(o)
-			}
+		}
+		if len(set.Options) > 0 {
+			c.Picks = s.picks(set.Options[0])
 		}
 		s.Choices = append(s.Choices, c)
 	}
@@ -132,154 +139,39 @@ func (s *Share) begin(d *wallet.Disclosure) {
 	s.settle()
 }
 
-// smaller looks for an answer without what lies outside the purpose: of each set that must be answered the first option
-// that has nothing of it, and nothing else. It is nil if some set has no such option, or if nothing lies outside.
-func (s *Share) smaller() *Answer {
-	if len(s.Extra) == 0 {
-		return nil
-	}
-	small := &Answer{choice: wallet.Choice{Cards: map[string]string{}}}
-	for _, set := range s.d.Sets {
-		if !set.Required {
-			continue
-		}
-		i := slices.IndexFunc(set.Options, func(o wallet.Option) bool { return !s.beyond(o) })
-		if i < 0 {
-			return nil
-		}
-		small.choice.Options = append(small.choice.Options, set.Options[i].ID)
-		for _, answer := range set.Options[i].Answers {
-			m := answer.Cards[0]
-			small.choice.Cards[answer.Query] = m.Card.ID
-			if m.Last {
-				small.last = m.Card.Name
-			}
-			for _, claim := range m.Claims {
-				small.Facts = append(small.Facts, Fact{Sentence: s.app.sentence(claim), Card: m.Card.Name})
-			}
-		}
-	}
-	if len(small.Facts) == 0 {
-		return nil
-	}
-	return small
-}
-
-// beyond says whether an option would share something outside the purpose.
-func (s *Share) beyond(o wallet.Option) bool {
-	for _, answer := range o.Answers {
-		for _, claim := range answer.Cards[0].Claims {
-			if claim.Extra {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // AgreeSmaller goes on to the PIN with the smaller answer. Nothing outside the purpose is in it.
 func (s *Share) AgreeSmaller() {
-	if s.Step != ShareAsk || s.Smaller == nil || !s.Read {
+	if s.Step != ShareAsk || s.TooFar == nil || s.TooFar.Smaller == nil || !s.Read {
 		return
 	}
-	s.Facts, s.Last = s.Smaller.Facts, s.Smaller.last
-	s.choice = s.Smaller.choice
-	s.choice.AllowUnregistered, s.choice.AllowExtra = !s.Registered, true // the question goes too far, the answer does not
-	s.Step, s.PIN = SharePIN, s.app.newLock()
-	s.PIN.Waiting = false
-	s.app.changed()
-}
-
-// way names one way to answer: what it would share.
-func (s *Share) way(o wallet.Option) string {
-	name := ""
-	for _, answer := range o.Answers {
-		for _, c := range answer.Cards[0].Claims {
-			if name != "" {
-				name += ", "
-			}
-			name += c.Label
-		}
-	}
-	return name
-}
-
-func (s *Share) cards(o wallet.Option) []CardChoice {
-	var out []CardChoice
-	if len(o.Answers) == 1 && len(o.Answers[0].Cards) > 1 {
-		for _, m := range o.Answers[0].Cards {
-			out = append(out, CardChoice{ID: m.Card.ID, Name: m.Card.Name, Issuer: m.Card.Issuer, Last: m.Last, Reuse: m.Reuse})
-		}
-	}
-	return out
-}
-
-// settle works out what the choices so far would share.
-func (s *Share) settle() {
-	a := s.app
-	s.choice.Options, s.choice.Cards = nil, map[string]string{}
-	s.Facts, s.NotShared, s.Last = nil, nil, ""
-	s.Smaller = s.smaller()
-	stays := map[string]string{}
-	shared := map[string]bool{}
-	for i, c := range s.Choices {
-		set := s.d.Sets[i]
-		s.Choices[i].Words = s.way(set.Options[c.Way])
-		if c.Optional && !c.On {
-			continue
-		}
-		option := set.Options[c.Way]
-		s.choice.Options = append(s.choice.Options, option.ID)
-		for _, answer := range option.Answers {
-			m := answer.Cards[0]
-			if len(c.Cards) > 0 {
-				m = answer.Cards[c.Card]
-			}
-			s.choice.Cards[answer.Query] = m.Card.ID
-			if m.Last {
-				s.Last = m.Card.Name
-			}
-			for _, claim := range m.Claims {
-				shared[claim.Path] = true
-				s.Facts = append(s.Facts, Fact{Sentence: a.sentence(claim), Card: m.Card.Name, Extra: claim.Extra})
-			}
-			for _, v := range a.values("", m.Card.Claims, m.Card.Labels) {
-				stays[v.Path] = v.Label
-			}
-		}
-	}
-	for path, label := range stays {
-		if !shared[path] && !sameFamily(path, shared) {
-			s.NotShared = append(s.NotShared, label)
-		}
-	}
-	slices.Sort(s.NotShared)
-}
-
-// sentence says a claim: a predicate as a sentence, anything else as name and value.
-func (a *App) sentence(c wallet.Claim) string {
-	if yes, ok := c.Value.(bool); ok {
-		age, is := ageOf(c.Path)
-		if is {
-			return a.Text("wallet.share.age", "age", age, "answer", a.value(yes))
-		}
-	}
-	return c.Label + ": " + a.value(c.Value)
+	small := s.TooFar.Smaller
+	s.Facts, s.Last, s.Reuse = small.Facts, small.last, small.reuse
+	s.choice = small.choice
+	s.choice.AllowUnregistered = !s.Registered
+	s.agreed()
 }
 
 // Title implements [Screen].
 func (s *Share) Title() string {
 	switch s.Step {
 	case ShareDone:
-		return s.app.Text("wallet.share.done.title")
+		return s.app.Count(len(s.Facts), "wallet.share.done")
 	case ShareStopped:
 		return s.app.Text("wallet.share.stopped.title")
 	case ShareFailed:
 		return s.Problem.Head
 	case ShareUnknown:
 		return s.app.Text("wallet.share.unknown.title")
+	case ShareExtra:
+		return s.app.Text("wallet.share.extra.sure")
+	case ShareReuse:
+		return s.app.Text("wallet.share.reuse.title")
+	case ShareOpening:
+		return s.app.Text("wallet.share.doing.open")
+	case ShareSending:
+		return s.app.Text("wallet.share.doing.send")
 	}
-	if len(s.Extra) > 0 {
+	if s.TooFar != nil {
 		return s.app.Text("wallet.share.extra.title")
 	}
 	return s.app.Text("wallet.share.title", "verifier", s.Verifier)
@@ -303,14 +195,19 @@ func (s *Share) Turn(choice int) {
 	s.app.changed()
 }
 
-// Choose takes another way to answer, or another card.
-func (s *Share) Choose(choice, way, card int) {
+// Choose takes another way to answer.
+func (s *Share) Choose(choice, way int) {
 	c := &s.Choices[choice]
 	if way != c.Way {
-		c.Way, card = way, 0
-		c.Cards = s.cards(s.d.Sets[choice].Options[way])
+		c.Way, c.Picks = way, s.picks(s.d.Sets[choice].Options[way])
 	}
-	c.Card = card
+	s.settle()
+	s.app.changed()
+}
+
+// Take takes another of the cards that fit.
+func (s *Share) Take(choice, pick, card int) {
+	s.Choices[choice].Picks[pick].Card = card
 	s.settle()
 	s.app.changed()
 }
@@ -328,26 +225,42 @@ func (s *Share) GoOn() {
 func (s *Share) Agree() {
 	switch {
 	case s.Step == ShareAsk && !s.Read:
-		return
 	case s.Step == ShareAsk && s.extra():
 		s.Step = ShareExtra
-	case s.Step == ShareAsk, s.Step == ShareExtra, s.Step == ShareReuse:
-		switch s.Step {
-		case ShareExtra:
-			s.choice.AllowExtra = true
-		case ShareReuse:
-			s.choice.AllowReuse = true
-		}
-		s.Step, s.PIN = SharePIN, s.app.newLock()
-		s.PIN.Waiting = false
-	default:
-		return
+		s.app.changed()
+	case s.Step == ShareAsk:
+		s.agreed()
+	case s.Step == ShareExtra:
+		s.choice.AllowExtra = true
+		s.agreed()
+	case s.Step == ShareReuse:
+		s.choice.AllowReuse = true
+		s.ask()
 	}
-	s.app.changed()
 }
 
+// extra says whether something outside the purpose would be shared.
 func (s *Share) extra() bool {
 	return slices.ContainsFunc(s.Facts, func(f Fact) bool { return f.Extra })
+}
+
+func (s *Share) agreed() {
+	if s.TooFar != nil && !s.extra() {
+		s.choice.Within = true // the question goes too far, the answer does not
+	}
+	if s.Reuse != "" {
+		s.Step = ShareReuse
+		s.app.changed()
+		return
+	}
+	s.ask()
+}
+
+// ask asks the PIN.
+func (s *Share) ask() {
+	s.Step, s.PIN = SharePIN, s.app.newLock()
+	s.PIN.Waiting = false
+	s.app.changed()
 }
 
 // Type takes a digit of the PIN.
@@ -401,13 +314,14 @@ func (s *Share) share() {
 		s.Redirect, err = s.d.Share(ctx, s.choice)
 		return err
 	}, func(err error) {
+		var used *wallet.UsedError
 		switch {
-		case errors.As(err, new(*wallet.UsedError)):
-			s.Step = ShareReuse
-		case err != nil:
+		case errors.As(err, &used):
+			s.Step, s.Reuse = ShareReuse, used.Card
+		case err != nil && !errors.Is(err, wallet.ErrArrived):
 			s.fail(err)
 		default:
-			s.Step = ShareDone
+			s.Step, s.When = ShareDone, a.Text("wallet.today")+", "+a.clock(a.deps.Now())
 		}
 	})
 }
@@ -429,3 +343,15 @@ func (s *Share) Stop() {
 
 // Done goes to the cards.
 func (s *Share) Done() { s.app.show(s.app.newCards()) }
+
+// Event opens the line of the history about what was shared, with the history under it.
+func (s *Share) Event() {
+	if s.Step != ShareDone || s.d == nil {
+		return
+	}
+	all := s.app.newActivity()
+	s.app.show(all)
+	if n := slices.IndexFunc(all.entries, func(e wallet.Entry) bool { return e.ID == s.d.Entry() }); n >= 0 {
+		all.Open(n)
+	}
+}

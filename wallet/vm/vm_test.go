@@ -351,7 +351,7 @@ func TestSentence(t *testing.T) {
 		"Leeg: –":                      {Path: "nothing", Label: "Leeg"},
 		"age_over_x: ja":               {Path: "age_over_x", Label: "age_over_x", Value: true},
 	} {
-		if got := a.sentence(c); got != want {
+		if got := a.fact(c).Sentence; got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
