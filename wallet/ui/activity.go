@@ -30,7 +30,7 @@ func (u *UI) kindColours(kind string) (c, soft color.NRGBA) {
 
 // disc is a shape on a soft round.
 func (u *UI) disc(drawing string, c, soft color.Color) fyne.CanvasObject {
-	return sized(40, 40, over(block(soft, 20), container.NewCenter(icon(drawing, 22, c))))
+	return sized(40, 40, over(block(soft, 20), container.NewCenter(icon(drawing, 20, c))))
 }
 
 func (u *UI) kindDisc(kind string) fyne.CanvasObject {

@@ -181,9 +181,13 @@ func (a *App) when(t time.Time) (group, short string) {
 	case here.Month() == now.Month():
 		return a.Text("wallet.activity.earlier", "month", message.Month(a.Lang(), here.Month())), short
 	}
-	month := message.Month(a.Lang(), here.Month())
-	r, n := utf8.DecodeRuneInString(month)
-	return string(unicode.ToUpper(r)) + month[n:], short
+	return capital(message.Month(a.Lang(), here.Month())), short
+}
+
+// capital begins a text with a capital letter.
+func capital(text string) string {
+	r, n := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(r)) + text[n:]
 }
 
 // Open shows one line.

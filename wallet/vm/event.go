@@ -24,8 +24,8 @@ func (a *App) newEvent(n int, e wallet.Entry) *Event {
 // Title implements [Screen].
 func (s *Event) Title() string { return s.Party }
 
-// When is the moment it happened.
-func (s *Event) When() string { return s.app.moment(s.Entry.Time) }
+// When is the moment it happened: "Vandaag, 10.42 uur".
+func (s *Event) When() string { return capital(s.app.moment(s.Entry.Time)) }
 
 // Asked says whether somebody asked for data, in contrast to cards that came, ended or went.
 func (s *Event) Asked() bool {
