@@ -93,7 +93,7 @@ var walletTexts = map[string]text{
 	"wallet.card.delete.lost":         {"De kaart gaat weg van dit apparaat, voorgoed.", "The card leaves this device, for good."},
 	"wallet.card.delete.copies.one":   {"De laatste kopie gaat ook weg.", "The last copy goes too."},
 	"wallet.card.delete.copies.other": {"De {n} kopieën die u nog hebt, gaan ook weg.", "The {n} copies that you still have go too."},
-	"wallet.card.delete.again":        {"Wilt u haar terug? Vraag {issuer} om een nieuwe.", "Want it back? Ask {issuer} for a new one."},
+	"wallet.card.delete.again":        {"Wilt u de kaart terug? Vraag {issuer} om een nieuwe.", "Do you want the card back? Ask {issuer} for a new one."},
 	"wallet.card.delete.stays":        {"Uw activiteit blijft staan.", "Your activity stays."},
 	"wallet.card.delete.keep":         {"Bewaren", "Keep"},
 	"wallet.card.dead.head":           {"Deze kaart werkt niet meer", "This card no longer works"},
