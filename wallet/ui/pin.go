@@ -84,11 +84,13 @@ func (u *UI) padKey(r rune, p pinPad, can bool) fyne.CanvasObject {
 
 // sideKey is a key of the pad with a drawing and its word.
 func (u *UI) sideKey(drawing, name string, do func()) *tap {
-	s := pillT
+	s := u.scaled(pillT)
 	if u.tight() {
-		s = tabB
+		by := min(u.scale, 1.4) // a key has no room for more
+		s = style{tabB.size * by, tabB.line * by, tabB.weight}
 	}
-	inner := col(4, push(), container.NewCenter(icon(drawing, 24, u.ink)), u.centred(s, u.ink, name), push())
+	word := u.paragraph(&words{text: name, style: s, colour: u.ink, align: fyne.TextAlignCenter})
+	inner := col(4, push(), container.NewCenter(icon(drawing, 24, u.ink)), word, push())
 	t := u.tap(name, radius, inner, do)
 	t.soft = true
 	return t

@@ -85,7 +85,9 @@ func (u *UI) part(main bool, add func(string)) []fyne.CanvasObject {
 		if strings.TrimSpace(text) == "" {
 			return // nothing was chosen
 		}
+		typing := u.kept[typedPart]
 		u.forget()
+		u.kept[typedPart] = typing // the next one is typed too
 		add(text)
 	}
 	file := u.withIcon(u.text("rehearse.file"), "file", func() {

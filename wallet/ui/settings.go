@@ -49,8 +49,12 @@ func (u *UI) settings(s *vm.Settings) fyne.CanvasObject {
 		[]fyne.CanvasObject{col(8, u.write(smallB, u.ink2, u.text("settings.general")), general)},
 		[]fyne.CanvasObject{col(8, u.write(smallB, u.ink2, u.text("settings.safe")), safe), u.rows(rest...)}))
 	var lock []fyne.CanvasObject
-	if !u.wide {
-		lock = append(lock, pad(0, 10, 0, 0, u.lockButton())) // the rail has it
+	switch {
+	case u.wide: // the rail has it
+	case u.tight():
+		lock = append(lock, u.glyph(u.text("place.lock"), "lock", u.app.LockNow))
+	default:
+		lock = append(lock, pad(0, 10, 0, 0, u.lockButton()))
 	}
 	return container.New(&top{}, u.heading(s.Title(), "", lock...), u.scrolled("settings", pad(0, e, 8, e, leftmost(columnsWidest, col(20, parts...)))))
 }

@@ -15,7 +15,11 @@ func (u *UI) welcome(s *vm.Welcome) fyne.CanvasObject {
 		lines = append(lines, beside(16, 1, disc, u.rich(body, u.ink, u.text("welcome."+l.n))))
 	}
 	e := u.edge()
-	head := pad(20, e, 12, e, beside(10, 1, icon("sealplain", 36, u.accent), u.line(lead, u.ink, u.text("name")), u.langButton(s)))
+	name := u.line(lead, u.ink, u.text("name"))
+	if u.scale > 1.5 && !u.wide {
+		name = col(0, push()) // no room beside the language
+	}
+	head := pad(20, e, 12, e, beside(10, 1, icon("sealplain", 36, u.accent), name, u.langButton(s)))
 	parts := []fyne.CanvasObject{u.balanced(u.write(display, u.ink, s.Title())), air(24), col(12, lines...)}
 	switch {
 	case u.roomy():

