@@ -6,7 +6,7 @@ GO ?= go
 
 PREFIX ?= /usr/local
 
-.PHONY: wallet town-wallet wallet-window install-wallet uninstall-wallet android-check phone town once test required statesync bench faults vet build tools clean
+.PHONY: wallet town-wallet wallet-window install-wallet uninstall-wallet android-check phone town once test required statesync bench bench-window faults vet build tools clean
 
 build: tools ## bin/zegel
 	$(GO) build -o bin/zegel ./cmd/zegel
@@ -58,6 +58,10 @@ statesync: ## a node takes over a state of 220 MB; says how long and with how mu
 
 bench: tools ## benchmarks; writes docs/benchmarks.md
 	$(GO) run ./test/bench
+
+bench-window: wallet ## the figures of the wallet in a real window, on a display of its own; writes them to docs/benchmarks.md
+	@ZEGEL_WINDOW=1 sh test/tools.sh
+	ZEGEL_WINDOW=1 $(GO) run ./test/bench -window
 
 faults: build ## disturb a registry of four real nodes and see whether it holds; about 15 minutes
 	$(GO) build -o bin/faults ./test/faults

@@ -8,8 +8,10 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -26,7 +28,7 @@ import (
 // benchCopies is how many copies of each card the benchmarks' wallets hold.
 const benchCopies = 10
 
-// bench makes a wallet with cards as a municipality issues them, on the real disk, closed.
+// bench makes a wallet with cards on the real disk, closed.
 func bench(b *testing.B, cards int, costs kdf) Options {
 	b.Helper()
 	o := diskOptions(filepath.Join(b.TempDir(), "wallet"))
@@ -35,6 +37,34 @@ func bench(b *testing.B, cards int, costs kdf) Options {
 	if err != nil {
 		b.Fatal(err)
 	}
+	fill(b, w, cards)
+	if err := w.Close(); err != nil {
+		b.Fatal(err)
+	}
+	return o
+}
+
+// TestFill makes a wallet of many cards for the benchmarks of the window; by itself it does nothing.
+func TestFill(t *testing.T) {
+	dir := os.Getenv("ZEGEL_FILL_WALLET")
+	if dir == "" {
+		t.Skip("started by other benchmarks only")
+	}
+	cards, err := strconv.Atoi(os.Getenv("ZEGEL_FILL_CARDS"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := Create(t.Context(), Options{Dir: dir, Now: time.Now}, Setup{Secret: testPIN, Dev: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(t, w, cards)
+	mustClose(t, w)
+}
+
+// fill receives cards as a municipality issues them.
+func fill(b testing.TB, w *Wallet, cards int) {
+	b.Helper()
 	issuer, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		b.Fatal(err)
@@ -91,10 +121,6 @@ func bench(b *testing.B, cards int, costs kdf) Options {
 			b.Fatal(err)
 		}
 	}
-	if err := w.Close(); err != nil {
-		b.Fatal(err)
-	}
-	return o
 }
 
 // BenchmarkUnlock compares opening a wallet with the bare key derivation, in turns: in processor time, and on the clock,

@@ -42,7 +42,7 @@ const rail = 232
 
 // screen is a display with one window on it, and a hand that has only a mouse and a keyboard.
 type screen struct {
-	t      *testing.T
+	t      testing.TB
 	env    []string
 	window string
 	dir    string // of the pictures
@@ -51,7 +51,7 @@ type screen struct {
 }
 
 // newScreen starts a display.
-func newScreen(t *testing.T) *screen {
+func newScreen(t testing.TB) *screen {
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +76,7 @@ func newScreen(t *testing.T) *screen {
 }
 
 // start starts a program that ends with the test.
-func start(t *testing.T, cmd *exec.Cmd) {
+func start(t testing.TB, cmd *exec.Cmd) {
 	t.Helper()
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -85,6 +85,24 @@ func start(t *testing.T, cmd *exec.Cmd) {
 		cmd.Process.Kill()
 		cmd.Wait()
 	})
+}
+
+// begin starts the wallet in a directory, and returns when its first picture is there.
+func (s *screen) begin(dir string, args ...string) *exec.Cmd {
+	s.t.Helper()
+	cmd := exec.Command("../../bin/zegel-wallet", append([]string{"--dev", "--dir", dir}, args...)...)
+	cmd.Env = append(s.env, "HOME="+dir, "XDG_CONFIG_HOME="+dir)
+	start(s.t, cmd)
+	s.until("a window", func() bool {
+		out, err := s.run("xdotool", "search", "--onlyvisible", "--name", "^Zegel")
+		s.window = strings.TrimSpace(out)
+		return err == nil && s.window != ""
+	})
+	s.until("a first picture", func() bool {
+		img, err := s.picture()
+		return err == nil && img.NRGBAAt(5, 5) == paper
+	})
+	return cmd
 }
 
 func (s *screen) run(name string, args ...string) (string, error) {

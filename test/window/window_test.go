@@ -173,18 +173,7 @@ func TestWindow(t *testing.T) {
 	s := newScreen(t)
 
 	began := time.Now()
-	cmd := exec.Command("../../bin/zegel-wallet", "--dev", "--dir", filepath.Join(dir, "wallet"), "--network", w.ready["network"])
-	cmd.Env = append(s.env, "HOME="+dir, "XDG_CONFIG_HOME="+dir)
-	start(t, cmd)
-	s.until("a window", func() bool {
-		out, err := s.run("xdotool", "search", "--onlyvisible", "--name", "^Zegel")
-		s.window = strings.TrimSpace(out)
-		return err == nil && s.window != ""
-	})
-	s.until("a first picture", func() bool {
-		img, err := s.picture()
-		return err == nil && img.NRGBAAt(5, 5) == paper
-	})
+	cmd := s.begin(filepath.Join(dir, "wallet"), "--network", w.ready["network"])
 	t.Logf("start to first picture: %v", time.Since(began).Round(10*time.Millisecond))
 	s.do("windowmove", s.window, "0", "0")
 	s.do("windowsize", s.window, strconv.Itoa(wide), strconv.Itoa(high))
