@@ -299,11 +299,13 @@ type Entry struct {
 
 	// Withheld are the names for people of what was asked and not shared.
 	Withheld []string `json:"withheld,omitempty"`
-	// KeepDays is how long the other party may keep what was shared, as the register says; 0 if it says not at all, or nothing.
-	KeepDays int  `json:"keep_days,omitempty"`
-	Unsent   bool `json:"unsent,omitempty"` // it failed before anything left the device
-	Offer    bool `json:"offer,omitempty"`  // about a card that Party handed out, or would have; nobody asked for data
-	Auto     bool `json:"auto,omitempty"`   // the wallet did it by itself
+	// What the register said about what was shared, see [Terms].
+	KeepDays    int    `json:"keep_days,omitempty"`
+	OutcomeDays int    `json:"outcome_days,omitempty"`
+	PassedOn    string `json:"passed_on,omitempty"`
+	Unsent      bool   `json:"unsent,omitempty"` // it failed before anything left the device
+	Offer       bool   `json:"offer,omitempty"`  // about a card that Party handed out, or would have; nobody asked for data
+	Auto        bool   `json:"auto,omitempty"`   // the wallet did it by itself
 
 	// Receipt is what the other party signed about it, if it did, and CanErase tells that this wallet can ask it to delete:
 	// see [Wallet.AskErasure]. Erasures are its answers.

@@ -218,9 +218,13 @@ func (d *Disclosure) prepare(ctx context.Context, picks []chosen, c Choice) (map
 	token, undo := map[string][]string{}, map[string][]string{}
 	records := map[string]*cardRecord{}
 	var shown []string
-	e := Entry{Party: d.Verifier, Registered: d.Registered, Purpose: d.Purpose.In(w.lang())}
+	terms := d.Terms
 	if d.Rule != nil && !slices.ContainsFunc(picks, d.beyond) {
-		e.Purpose = d.Rule.Purpose.In(w.lang()) // what is shared is what the register speaks of
+		terms = d.Rule.Terms // what is shared is what the register speaks of
+	}
+	e := Entry{
+		Party: d.Verifier, Registered: d.Registered, Purpose: terms.Purpose.In(w.lang()), KeepDays: terms.KeepDays, OutcomeDays: terms.OutcomeDays,
+		PassedOn: terms.PassedOn.In(w.lang()),
 	}
 	extra := func(kind string, path sdjwt.Path) {
 		if i := d.outside(kind, path); i >= 0 && !slices.Contains(e.Extra, d.Extra[i]) {
@@ -271,7 +275,7 @@ func (d *Disclosure) prepare(ctx context.Context, picks []chosen, c Choice) (map
 			e.Labels = append(e.Labels, r.label(path, w.lang()))
 		}
 	}
-	e.Withheld, e.KeepDays = d.withheld(e.Claims), d.KeepDays
+	e.Withheld = d.withheld(e.Claims)
 	// Until the verifier has answered, the history says that something went out and nobody knows whether it arrived.
 	e.Kind, e.Outcome = "shared", string(Network)
 	w1 := w.entry(e)

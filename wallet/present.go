@@ -466,9 +466,11 @@ func (d *Disclosure) withheld(shared []string) []string {
 	for _, set := range d.Sets {
 		for _, option := range set.Options {
 			for _, answer := range option.Answers {
-				for _, claim := range answer.Cards[0].Claims {
-					if !slices.Contains(shared, claim.Path) && !slices.Contains(names, claim.Label) {
-						names = append(names, claim.Label)
+				for n := range len(answer.Cards[0].Later) + 1 {
+					for _, claim := range answer.Cards[0].Way(n) {
+						if !slices.Contains(shared, claim.Path) && !slices.Contains(names, claim.Label) {
+							names = append(names, claim.Label)
+						}
 					}
 				}
 			}

@@ -40,6 +40,7 @@ var activityTexts = map[string]text{
 	"wallet.event.card":         {"Kaart", "Card"},
 	"wallet.event.why":          {"Waarom", "Why"},
 	"wallet.event.keeping":      {"Bewaren", "Kept"},
+	"wallet.event.passed":       {"Doorgeven", "Passed on"},
 	"wallet.event.kept.until":   {"Tot {date}", "Until {date}"},
 	"wallet.event.kept.outcome": {"Tot {date}, alleen de uitkomst", "Until {date}, only the outcome"},
 	"wallet.event.kept.most":    {"Hoogstens tot {date}", "Until {date} at most"},
@@ -102,6 +103,7 @@ var activityTexts = map[string]text{
 	"wallet.learned.erase":       {"Vraag om alles te verwijderen", "Ask to erase everything"},
 	"wallet.receipt":             {"{party}, {when}: {what}", "{party}, {when}: {what}"},
 	"wallet.receipt.why":         {"Waarom: {why}", "Why: {why}"},
+	"wallet.receipt.card":        {"Kaart: {card}", "Card: {card}"},
 	"wallet.receipt.kept":        {"Bewaren: {kept}", "Kept: {kept}"},
 	"wallet.receipt.number":      {"Nummer: {number}", "Number: {number}"},
 

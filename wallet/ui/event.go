@@ -90,7 +90,7 @@ func (u *UI) eventFacts(s *vm.Event) fyne.CanvasObject {
 		rows = append(rows, padAll(16, col(10, facts...)))
 	}
 	for _, d := range []struct{ name, value string }{
-		{u.text("event.why"), s.Why()}, {u.text("event.keeping"), s.Kept()}, {u.text("event.card"), s.Card()},
+		{u.text("event.why"), s.Why()}, {u.text("event.keeping"), s.Kept()}, {u.text("event.passed"), s.PassedOn()}, {u.text("event.card"), s.Card()},
 	} {
 		if d.value != "" {
 			rows = append(rows, pad(12, 16, 12, 16, u.detailRow(d.name, d.value)))

@@ -40,7 +40,7 @@ func (g *gallery) activity() *vm.Activity { return &vm.Activity{Lines: g.lines()
 func (g *gallery) event(line int, change func(e *wallet.Entry)) *vm.Event {
 	e := wallet.Entry{
 		ID: "7", CanErase: true, Kind: "shared", Party: city, Registered: true, Time: noon.Add(-time.Hour), Outcome: "ok", Claims: []string{"age_equal_or_over.18"},
-		Labels: []string{"18 jaar of ouder"}, Withheld: []string{"Geboortedatum"}, Card: "Persoonsgegevens", Purpose: "Helpen bij de verkiezingen",
+		Labels: []string{"18 jaar of ouder"}, Withheld: []string{"Geboortedatum"}, Card: "Persoonsgegevens", Purpose: "Helpen bij de verkiezingen", PassedOn: "Aan niemand",
 		Receipt: &wallet.Receipt{Session: "R-1", Time: noon, ValuesUntil: noon.Add(15 * time.Minute), OutcomeUntil: noon.AddDate(0, 0, 28)},
 	}
 	if change != nil {
@@ -86,14 +86,14 @@ var activityStates = []state{
 	{"event-stopped", inActivity(func(g *gallery) vm.Screen {
 		return g.event(1, func(e *wallet.Entry) {
 			e.Kind, e.Outcome, e.Party, e.Receipt, e.CanErase = "refused", "request_untrusted", "Theater Voorbeeld", nil, false
-			e.Claims, e.Labels, e.Card, e.Purpose, e.Extra = nil, nil, "", "", []string{"Geboortedatum"}
+			e.Claims, e.Labels, e.Card, e.Purpose, e.PassedOn, e.Extra = nil, nil, "", "", "", []string{"Geboortedatum"}
 			e.Withheld = []string{"18 jaar of ouder", "Geboortedatum"}
 		})
 	})},
 	{"event-failed", inActivity(func(g *gallery) vm.Screen {
 		return g.event(5, func(e *wallet.Entry) {
 			e.Kind, e.Outcome, e.Party, e.Registered, e.Receipt, e.CanErase = "failed", "network", "Sportclub Voorbeeld", false, nil, false
-			e.Withheld = nil
+			e.Withheld, e.Purpose, e.PassedOn = nil, "", ""
 		})
 	})},
 	{"letter", inActivity(func(g *gallery) vm.Screen {

@@ -214,6 +214,7 @@ func TestKept(t *testing.T) {
 	for want, change := range map[string]func(e *wallet.Entry){
 		"":                              func(e *wallet.Entry) {},
 		"Hoogstens tot 5 december 2026": func(e *wallet.Entry) { e.KeepDays = 10 },
+		"Tot 24 januari 2027, alleen de uitkomst": func(e *wallet.Entry) { e.OutcomeDays = 60 },
 		"Tot 25 november 2026": func(e *wallet.Entry) {
 			e.Receipt = &wallet.Receipt{ValuesUntil: at, OutcomeUntil: at}
 		},

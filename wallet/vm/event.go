@@ -65,8 +65,13 @@ func (s *Event) Registered() bool { return s.Entry.Registered }
 // Why is the purpose that the register named.
 func (s *Event) Why() string { return s.Entry.Purpose }
 
-// Card is the card it came from.
-func (s *Event) Card() string { return s.Entry.Card }
+// Card is the card it is about; "" where it is about facts.
+func (s *Event) Card() string {
+	if s.Asked() {
+		return ""
+	}
+	return s.Entry.Card
+}
 
 // Beyond are the facts outside the registered purpose.
 func (s *Event) Beyond() []string { return s.Entry.Extra }
@@ -85,9 +90,14 @@ func (s *Event) Kept() string {
 		return a.Text("wallet.event.kept.until", "date", a.date(r.OutcomeUntil))
 	case e.Kind == "shared" && e.KeepDays > 0:
 		return a.Text("wallet.event.kept.most", "date", a.date(e.Time.AddDate(0, 0, e.KeepDays)))
+	case e.Kind == "shared" && e.OutcomeDays > 0:
+		return a.Text("wallet.event.kept.outcome", "date", a.date(e.Time.AddDate(0, 0, e.OutcomeDays)))
 	}
 	return ""
 }
+
+// PassedOn says to whom it goes on, in the words of the register; "" if it does not say.
+func (s *Event) PassedOn() string { return s.Entry.PassedOn }
 
 // story names the sentence for each kind of line in which nothing was shared for sure.
 var story = map[string]string{
@@ -146,6 +156,9 @@ func (s *Event) Receipt() string {
 	}
 	if e.Purpose != "" {
 		lines = append(lines, a.Text("wallet.receipt.why", "why", e.Purpose))
+	}
+	if e.Card != "" {
+		lines = append(lines, a.Text("wallet.receipt.card", "card", e.Card))
 	}
 	if kept := s.Kept(); kept != "" {
 		lines = append(lines, a.Text("wallet.receipt.kept", "kept", kept))
