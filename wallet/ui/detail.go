@@ -44,7 +44,7 @@ func (u *UI) cardPage(s *vm.Card) fyne.CanvasObject {
 	if s.Kind == "used" {
 		why := u.text("card.used.text")
 		if !s.Renewable {
-			why = u.text("card.do.scan.at", "issuer", s.Issuer)
+			why = u.text("card.used.ask", "issuer", s.Issuer)
 		}
 		parts = append(parts, u.note(s.Kind, u.text("card.used.head"), why))
 	}
@@ -130,10 +130,10 @@ func (u *UI) broken(s *vm.Card) []fyne.CanvasObject {
 	case s.Renewable && s.Kind != "suspended":
 		rows = append(rows, row("download", u.text("card.do.renew"), u.text("card.do.renew.at", "issuer", s.Issuer), s.Renew))
 	case s.Kind != "suspended":
-		rows = append(rows, row("scan", u.text("card.do.scan"), u.text("card.do.scan.at", "issuer", s.Issuer), s.Collect))
+		rows = append(rows, row("scan", u.text("card.do.scan"), u.text("card.do.scan.at"), s.Collect))
 	}
 	if decided {
-		rows = append(rows, row("mail", u.text("card.disagree"), u.text("card.disagree.at", "issuer", s.Issuer), s.Ask))
+		rows = append(rows, row("mail", u.text("card.disagree"), u.text("card.disagree.at"), s.Ask))
 	}
 	rows = append(rows, row("eye", u.text("card.do.view"), "", s.View))
 	return append(parts, pad(8, 0, 0, 0, col(12, u.section(u.text("card.do")), u.rows(rows...))))

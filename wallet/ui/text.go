@@ -133,7 +133,7 @@ func (w *words) pieces(word string, width float32) []string {
 		return []string{word}
 	}
 	hyphen := "-"
-	if strings.ContainsFunc(word, func(r rune) bool { return !unicode.IsLetter(r) }) {
+	if strings.ContainsFunc(strings.TrimRight(word, ".,:;!?"), func(r rune) bool { return !unicode.IsLetter(r) }) {
 		hyphen = "" // an address or a key must stay as it is
 	}
 	var out []string
