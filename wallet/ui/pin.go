@@ -249,7 +249,10 @@ func (u *UI) forgot(s *vm.Forgot) fyne.CanvasObject {
 // ask is the part of a sheet where the PIN or passphrase is typed.
 func (u *UI) ask(s *vm.Lock) []fyne.CanvasObject {
 	var parts []fyne.CanvasObject
-	if s.Problem != nil {
+	switch {
+	case s.Problem != nil && s.Wait() != "":
+		parts = append(parts, u.noteSmall("revoked", s.Problem.Head, s.Problem.Text, u.line(lead, u.stop, s.Wait())))
+	case s.Problem != nil:
 		parts = append(parts, u.noteSmall("revoked", s.Problem.Head, s.Problem.Text))
 	}
 	switch {

@@ -298,7 +298,7 @@ func (s *Share) send(secret string) {
 		if err != nil {
 			var locked *wallet.LockedError
 			if errors.As(err, &locked) {
-				s.PIN.Until, s.PIN.Blocked = locked.Until, locked.Blocked
+				s.PIN.stand(*locked)
 			}
 			s.PIN.Problem = a.lockProblem(err)
 			return

@@ -326,3 +326,28 @@ func TestWeakReasons(t *testing.T) {
 		}
 	}
 }
+
+// Before sharing, a wait after wrong tries counts down and ends as it does at the lock.
+func TestWaitBeforeSharing(t *testing.T) {
+	c := noon()
+	a := begun(t, t.TempDir(), c)
+	s := &Share{app: a}
+	a.open(s)
+	s.ask()
+	for range 4 {
+		digits(s, "111112")
+	}
+	if s.PIN.CanTry() || s.PIN.Wait() != "1:00" {
+		t.Fatalf("%+v, %q", s.PIN, s.PIN.Wait())
+	}
+	for _, wait := range []string{"0:30", ""} {
+		c.now = c.now.Add(30 * time.Second)
+		a.Tick()
+		if on[*Share](t, a).PIN.Wait() != wait {
+			t.Errorf("%q left, want %q", s.PIN.Wait(), wait)
+		}
+	}
+	if !s.PIN.CanTry() || s.PIN.Problem != nil || s.PIN.Waiting {
+		t.Errorf("after the wait: %+v", s.PIN)
+	}
+}

@@ -228,6 +228,9 @@ func (a *App) Tick() {
 		l.tick()
 		return
 	}
+	if s, ok := a.screen.(*Share); ok && s.PIN != nil {
+		s.PIN.tick()
+	}
 	if after := a.prefs.lockAfter(); a.Unlocked() && after > 0 && a.deps.Now().Sub(a.used) >= after {
 		a.LockNow()
 	}
