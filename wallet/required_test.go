@@ -26,6 +26,8 @@ func TestRequired(t *testing.T) {
 	t.Run("DCQL-11", testAsksTooMuch)
 	t.Run("REQ-11", testOnce)
 	t.Run("REQ-13", testNames)
+	testRequests(t)
+	testQueries(t)
 	t.Run("CLK-01", testClock)
 	t.Run("WEB-07", testFaces)
 }
