@@ -159,6 +159,7 @@ func (s *store) openDB(readOnly bool) error {
 		FormatMajorVersion:    pebble.FormatNewest,
 		MemTableSize:          1 << 20,
 		MaxOpenFiles:          64,
+		MaxManifestFileSize:   16 << 10, // opening reads it all
 		L0CompactionThreshold: 2,
 		ReadOnly:              readOnly,
 		ErrorIfNotExists:      readOnly,
