@@ -32,6 +32,8 @@ type Card struct {
 	Claims     map[string]any `json:"claims"`
 	// Labels are the issuer's names of claims, by path as "address.locality".
 	Labels map[string]string `json:"labels,omitempty"`
+	// Order is the paths of Labels in the order of the issuer's claims description.
+	Order []string `json:"-"`
 	// Reusable: a foreign issuer gave one copy only, which is shown again and again; those who see it can tell that it
 	// is the same card.
 	Reusable bool `json:"reusable,omitempty"`
@@ -138,7 +140,8 @@ func (r *cardRecord) card(lang string, now time.Time) Card {
 		if c.Labels == nil {
 			c.Labels = map[string]string{}
 		}
-		c.Labels[n.Path.String()] = displayName(n.Display, lang, n.Path.String())
+		path := n.Path.String()
+		c.Labels[path], c.Order = displayName(n.Display, lang, path), append(c.Order, path)
 	}
 	return c
 }

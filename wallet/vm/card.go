@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -67,7 +68,7 @@ func (s *Card) fill(c wallet.Card) {
 	}
 	s.Item, s.Registered, s.Copies, s.Reusable = a.item(c), c.Registered, c.Copies, c.Reusable
 	s.Of, s.Renewable, s.Auto = c.Batch, c.Renewable, c.Renewable && !a.prefs.ByHand
-	s.Values = a.values("", c.Claims, c.Labels)
+	s.Values = a.values("", c.Claims, c)
 	for i := range s.Values {
 		s.Values[i].Shown = shown[s.Values[i].Path]
 	}
@@ -91,21 +92,29 @@ func (s *Card) fill(c wallet.Card) {
 }
 
 // values lists the facts on a card, in the order of the issuer's names and then of the alphabet.
-func (a *App) values(prefix string, claims map[string]any, labels map[string]string) []Value {
+func (a *App) values(prefix string, claims map[string]any, c wallet.Card) []Value {
 	var out []Value
 	for name, v := range claims {
 		path := prefix + name
 		if inner, ok := v.(map[string]any); ok {
-			out = append(out, a.values(path+".", inner, labels)...)
+			out = append(out, a.values(path+".", inner, c)...)
 			continue
 		}
-		label := labels[path]
+		label := c.Labels[path]
 		if label == "" {
 			label = path
 		}
 		out = append(out, Value{Path: path, Label: label, Text: a.value(v)})
 	}
-	slices.SortFunc(out, func(x, y Value) int { return strings.Compare(x.Path, y.Path) })
+	place := func(path string) int {
+		if n := slices.Index(c.Order, path); n >= 0 {
+			return n
+		}
+		return len(c.Order) // what the issuer does not name comes last
+	}
+	slices.SortFunc(out, func(x, y Value) int {
+		return cmp.Or(place(x.Path)-place(y.Path), strings.Compare(x.Path, y.Path))
+	})
 	return out
 }
 

@@ -318,22 +318,20 @@ func (s *Share) answer(c wallet.Choice) *Answer {
 
 // rest names what stays on the cards that are shown.
 func (s *Share) rest(c wallet.Choice) {
-	stays, shared := map[string]string{}, map[string]bool{}
+	var stays []Value
+	shared := map[string]bool{}
 	s.each(c, func(m wallet.Match, claims []wallet.Claim) {
 		for _, claim := range claims {
 			shared[claim.Path] = true
 		}
-		for _, v := range s.app.values("", m.Card.Claims, m.Card.Labels) {
-			stays[v.Path] = v.Label
-		}
+		stays = append(stays, s.app.values("", m.Card.Claims, m.Card)...)
 	})
 	s.NotShared = nil
-	for path, label := range stays {
-		if !covered(path, shared) && !sameFamily(path, shared) && !slices.Contains(s.NotShared, label) {
-			s.NotShared = append(s.NotShared, label)
+	for _, v := range stays {
+		if !covered(v.Path, shared) && !sameFamily(v.Path, shared) && !slices.Contains(s.NotShared, v.Label) {
+			s.NotShared = append(s.NotShared, v.Label)
 		}
 	}
-	slices.Sort(s.NotShared)
 }
 
 // covered says whether a fact is shared, by itself or with all around it.
@@ -358,7 +356,7 @@ func (a *App) facts(c wallet.Claim, card wallet.Card) (out []Fact) {
 		f.Card = card.Name
 		return []Fact{f}
 	}
-	for _, v := range a.values(c.Path+".", inner, card.Labels) {
+	for _, v := range a.values(c.Path+".", inner, card) {
 		f := Fact{Name: v.Label, Value: v.Text, Sentence: v.Label + ": " + v.Text, Card: card.Name, Extra: c.Extra}
 		f.Told = f.Sentence
 		out = append(out, f)

@@ -217,7 +217,7 @@ func (s *Offer) fetch(code string) {
 		default:
 			s.Step = OfferPreview
 			for n, c := range cards {
-				o := OfferedCard{Item: a.fresh(c), Values: a.values("", c.Claims, c.Labels), Copies: c.Copies, Renews: renews[n]}
+				o := OfferedCard{Item: a.fresh(c), Values: a.values("", c.Claims, c), Copies: c.Copies, Renews: renews[n]}
 				for i := range o.Values {
 					o.Values[i].Shown = true
 				}
