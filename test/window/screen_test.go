@@ -56,7 +56,7 @@ func newScreen(t testing.TB) *screen {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", fmt.Sprintf("%dx%dx24", wide, high), "-nolisten", "tcp")
+	cmd := exec.Command("Xvfb", "-noreset", "-displayfd", "3", "-screen", "0", fmt.Sprintf("%dx%dx24", wide, high), "-nolisten", "tcp")
 	cmd.ExtraFiles = []*os.File{w}
 	start(t, cmd)
 	w.Close()
