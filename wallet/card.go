@@ -73,6 +73,7 @@ type cardRecord struct {
 	Expires    time.Time            `json:"expires,omitzero"`
 	Status     string               `json:"status"`
 	Checked    time.Time            `json:"checked,omitzero"`
+	Open       []openClaim          `json:"open,omitempty"`    // go along with every presentation
 	KeyIDs     [][]byte             `json:"key_ids,omitempty"` // authority key identifiers
 	Copies     []copyState          `json:"copies"`
 	Grant      string               `json:"grant,omitempty"` // the right to renew it

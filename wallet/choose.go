@@ -81,15 +81,17 @@ func (a *Answer) within() (card string, set int, ok bool) {
 	return "", 0, false
 }
 
-// Way is what is shared with a claim set: 0 for Claims, n for the nth of Later. One that is not there shares nothing.
+// Way is what is shared with a claim set: 0 for Claims, n for the nth of Later, and with each what goes along always. One
+// that is not there shares nothing.
 func (m *Match) Way(n int) []Claim {
+	claims := m.Claims
 	switch {
-	case n == 0:
-		return m.Claims
-	case n > 0 && n <= len(m.Later):
-		return m.Later[n-1]
+	case n < 0 || n > len(m.Later):
+		return nil
+	case n > 0:
+		claims = m.Later[n-1]
 	}
-	return nil
+	return append(slices.Clip(claims), besides(m.Always, claims)...)
 }
 
 // beyond says whether a presentation would share something outside the registered purpose.
@@ -273,6 +275,11 @@ func (d *Disclosure) prepare(ctx context.Context, picks []chosen, c Choice) (map
 			extra(r.Type, path)
 			e.Claims = append(e.Claims, path.String())
 			e.Labels = append(e.Labels, r.label(path, w.lang()))
+		}
+		for _, o := range r.Open {
+			if !slices.ContainsFunc(p.paths, func(path sdjwt.Path) bool { return path.Covers(o.Path) }) {
+				e.Claims, e.Labels = append(e.Claims, o.Path.String()), append(e.Labels, r.label(o.Path, w.lang()))
+			}
 		}
 	}
 	e.Withheld = d.withheld(e.Claims)

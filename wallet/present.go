@@ -96,6 +96,8 @@ type Answer struct {
 type Match struct {
 	Card   Card
 	Claims []Claim
+	// Always is what goes along with this card whatever is asked, since its issuer did not make it possible to leave it out.
+	Always []Claim
 	// Later is what the query's later claim sets would share instead, in the verifier's order: see Choice.ClaimSets.
 	Later [][]Claim
 	Extra bool // this kind of card lies outside the registered purpose, whatever it shares
@@ -111,6 +113,8 @@ type Claim struct {
 	Label string // name for people
 	Value any
 	Extra bool // outside the registered purpose
+	// Always: it goes along with the card whatever is asked, and was not asked.
+	Always bool
 }
 
 // ErrNotAccepted: the verifier received the answer and did not take it. It is [EndpointRefused].
@@ -343,7 +347,7 @@ func (d *Disclosure) answer(query string) Answer {
 		m := Match{
 			Card: r.card(d.w.lang(), d.w.opts.Now()),
 			Last: r.unused() == 1 && !r.reusable(), Reuse: r.unused() == 0 && !r.reusable(), Extra: d.outside(r.Type, nil) >= 0,
-			Claims: d.claims(r, c.Disclose),
+			Claims: d.claims(r, c.Disclose), Always: r.always(d.w.lang()),
 		}
 		for _, paths := range c.Later {
 			m.Later = append(m.Later, d.claims(r, paths))
@@ -468,7 +472,7 @@ func (d *Disclosure) withheld(shared []string) []string {
 			for _, answer := range option.Answers {
 				for n := range len(answer.Cards[0].Later) + 1 {
 					for _, claim := range answer.Cards[0].Way(n) {
-						if !slices.Contains(shared, claim.Path) && !slices.Contains(names, claim.Label) {
+						if !claim.Always && !slices.Contains(shared, claim.Path) && !slices.Contains(names, claim.Label) {
 							names = append(names, claim.Label)
 						}
 					}

@@ -299,6 +299,9 @@ func (f *fetched) add(c *credential.Credential, key crypto.Signer) error {
 		return err
 	}
 	r := f.record
+	if err := r.addOpen(c.SDJWT); err != nil {
+		return invalid("%v", err)
+	}
 	issuer := issuerRecord{DID: c.Issuer.DID, Name: safe(c.Issuer.Name, 200), Registered: c.Issuer.Registered}
 	if !issuer.Registered && c.Issuer.Leaf != nil {
 		issuer.Subject = c.Issuer.Leaf.RawSubject

@@ -145,7 +145,11 @@ func (c *walletPresent) Run(ctx context.Context, parent *walletCmd, out *output)
 		}
 		s.say("present.what")
 		for _, claim := range claims {
-			s.say("present.claim", "label", claim.Label, "value", s.value(claim.Value))
+			key := "present.claim"
+			if claim.Always {
+				key = "present.always"
+			}
+			s.say(key, "label", claim.Label, "value", s.value(claim.Value))
 		}
 		for _, m := range matches(d) {
 			switch {

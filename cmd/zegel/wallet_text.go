@@ -38,6 +38,7 @@ var walletTexts = map[string][2]string{
 	"present.keep.none":     {"De gegevens worden niet bewaard.", "The facts are not kept."},
 	"present.what":          {"U deelt alleen:", "You share only:"},
 	"present.claim":         {"  {label}: {value}", "  {label}: {value}"},
+	"present.always":        {"  {label}: {value} (gaat altijd mee met deze kaart)", "  {label}: {value} (always goes along with this card)"},
 	"present.ask":           {"Delen?", "Share?"},
 	"present.extra":         {"Let op: dit mag deze partij volgens het register niet vragen: {claims}", "Note: according to the register this party may not ask: {claims}"},
 	"present.extra.refused": {"gevraagd buiten het geregistreerde doel: {claims}; er is niets gedeeld", "asked outside the registered purpose: {claims}; nothing was shared"},

@@ -49,6 +49,7 @@ var shareTexts = map[string]text{
 	"wallet.share.count.one":          {"U deelt 1 gegeven", "You share 1 fact"},
 	"wallet.share.count.other":        {"U deelt {n} gegevens", "You share {n} facts"},
 	"wallet.share.card":               {"Uit uw kaart {card}", "From your card {card}"},
+	"wallet.share.always":             {"Gaat altijd mee met uw kaart {card}", "Always goes along with your card {card}"},
 	"wallet.share.has":                {"U hebt de kaart {card}", "You have the card {card}"},
 	"wallet.share.extra.what":         {"Dit is gevraagd", "This was asked"},
 	"wallet.share.not":                {"Niet gedeeld", "Not shared"},

@@ -116,11 +116,14 @@ func (u *UI) decide(s *vm.Share) fyne.CanvasObject {
 func (u *UI) facts(all []vm.Fact, instead string) (blocks []fyne.CanvasObject) {
 	for i := 0; i < len(all); {
 		n := i + 1
-		for n < len(all) && all[n].Card == all[i].Card && all[n].Extra == all[i].Extra {
+		for n < len(all) && all[n].Card == all[i].Card && all[n].Extra == all[i].Extra && all[n].Always == all[i].Always {
 			n++
 		}
 		from := u.text("share.card", "card", all[i].Card)
-		if instead != "" {
+		switch {
+		case all[i].Always:
+			from = u.text("share.always", "card", all[i].Card)
+		case instead != "":
 			from = instead
 		}
 		blocks = append(blocks, u.fact(all[i:n], from))

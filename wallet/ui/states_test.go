@@ -234,6 +234,15 @@ var cardStates = []state{
 		}
 		return s
 	})},
+	{"consent-always", onCards(func(g *gallery) vm.Screen {
+		s := g.share(vm.ShareAsk)
+		s.Registered, s.Verifier, s.Address, s.Why, s.Keep, s.PassedOn = false, "Bibliotheek Elders", "bibliotheek.elders.example", "", "", ""
+		s.NotShared = s.NotShared[1:2]
+		for _, v := range g.values(2) {
+			s.Facts = append(s.Facts, vm.Fact{Sentence: v.Label + ": " + v.Text, Name: v.Label, Value: v.Text, Card: "Persoonsgegevens", Always: true})
+		}
+		return s
+	})},
 	{"too-far", onCards(func(g *gallery) vm.Screen {
 		only := g.app.Text("wallet.share.smaller.only", "fact", g.app.Text("wallet.share.age.name", "age", 18))
 		return g.tooFar(&vm.Answer{Facts: g.share(vm.ShareAsk).Facts, Only: only})

@@ -15,6 +15,7 @@ type Fact struct {
 	Name, Value string // "Voornaam", "Noor"; empty if the sentence says all
 	Card        string // name of the card it comes from
 	Extra       bool   // outside the registered purpose
+	Always      bool   // not asked; it goes along with the card whatever is asked
 }
 
 // CardChoice is one of the cards that fit.
@@ -291,7 +292,7 @@ func (s *Share) answer(c wallet.Choice) *Answer {
 		if m.Reuse {
 			out.reuse = m.Card.Name
 		}
-		if len(claims) == 0 {
+		if !slices.ContainsFunc(claims, func(c wallet.Claim) bool { return !c.Always }) {
 			if len(out.Facts) == 0 {
 				first = wallet.Claim{Label: m.Card.Name}
 			}
@@ -357,7 +358,7 @@ func (a *App) facts(c wallet.Claim, card wallet.Card) (out []Fact) {
 		return []Fact{f}
 	}
 	for _, v := range a.values(c.Path+".", inner, card) {
-		f := Fact{Name: v.Label, Value: v.Text, Sentence: v.Label + ": " + v.Text, Card: card.Name, Extra: c.Extra}
+		f := Fact{Name: v.Label, Value: v.Text, Sentence: v.Label + ": " + v.Text, Card: card.Name, Extra: c.Extra, Always: c.Always}
 		f.Told = f.Sentence
 		out = append(out, f)
 	}
@@ -368,14 +369,14 @@ func (a *App) facts(c wallet.Claim, card wallet.Card) (out []Fact) {
 func (a *App) fact(c wallet.Claim) Fact {
 	if yes, ok := c.Value.(bool); ok {
 		if age, is := ageOf(c.Path); is {
-			f := Fact{Sentence: a.Text("wallet.share.age", "age", age, "answer", a.value(yes)), Extra: c.Extra}
+			f := Fact{Sentence: a.Text("wallet.share.age", "age", age, "answer", a.value(yes)), Extra: c.Extra, Always: c.Always}
 			if f.Told = f.Sentence; yes {
 				f.Told = a.Text("wallet.share.age.told", "age", age)
 			}
 			return f
 		}
 	}
-	f := Fact{Name: c.Label, Value: a.value(c.Value), Extra: c.Extra}
+	f := Fact{Name: c.Label, Value: a.value(c.Value), Extra: c.Extra, Always: c.Always}
 	f.Sentence = f.Name + ": " + f.Value
 	f.Told = f.Sentence
 	return f

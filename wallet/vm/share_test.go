@@ -134,6 +134,20 @@ func TestConsent(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 
+	// What the issuer made impossible to leave out is a fact too, and does not count as what stays.
+	m := held("1", []wallet.Claim{adult})
+	m.Always = []wallet.Claim{{Path: "given_name", Label: "Voornaam", Value: "Sanne", Always: true}, {Path: "birthdate", Label: "Geboortedatum", Value: "1990-05-14", Always: true}}
+	s = asked(t, a, &wallet.Disclosure{Registered: true, Sets: []wallet.Set{set(true, option("1", []wallet.Match{m}))}})
+	if got := sentences(s.Facts); len(got) != 3 || got[1] != "Voornaam: Sanne" || s.Facts[0].Always || !s.Facts[1].Always || !s.Facts[2].Always || s.Summary() != "U deelt 3 gegevens" ||
+		!cmp.Equal(s.NotShared, []string{"Straat", "Woonplaats"}) {
+		t.Errorf("%+v, stays %q", s.Facts, s.NotShared)
+	}
+	m.Claims = nil
+	s = asked(t, a, &wallet.Disclosure{Registered: true, Sets: []wallet.Set{set(true, option("1", []wallet.Match{m}))}})
+	if got := sentences(s.Facts); len(got) != 3 || got[0] != "U hebt de kaart Kaart 1" {
+		t.Errorf("%q", got)
+	}
+
 	// Whom the register does not know is asked about first.
 	s = asked(t, a, &wallet.Disclosure{Verifier: "Iemand", Sets: []wallet.Set{set(true, option("1", one(adult)))}})
 	s.Seen()
