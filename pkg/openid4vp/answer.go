@@ -111,7 +111,12 @@ func (c *Client) post(ctx context.Context, uri string, form url.Values) ([]byte,
 		return nil, category(err)
 	}
 	if resp.Status < 200 || resp.Status > 299 {
-		return nil, oauth.ParseError(resp.Status, resp.Body)
+		refused := oauth.ParseError(resp.Status, resp.Body)
+		if resp.Status >= 500 && refused.Code == "" {
+			// Something between, or a server that fell over, says nothing about whether the answer was taken.
+			return nil, fmt.Errorf("%w: status %d for the answer", ErrNetwork, resp.Status)
+		}
+		return nil, refused
 	}
 	return resp.Body, nil
 }

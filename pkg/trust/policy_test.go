@@ -2,6 +2,7 @@ package trust
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -126,6 +127,33 @@ func TestMayAsk(t *testing.T) {
 }
 
 // In a stop an accreditation counts for nothing; before and after it, for everything, whenever it was issued.
+// Of a question that goes too far, what lies within the purpose is still allowed, and nothing else.
+func TestAllows(t *testing.T) {
+	k := newKit(t)
+	who := k.chain(t, "verifier", Ask, nil, k.verifier, k.mid)
+	q := func(path sdjwt.Path, types ...string) Question { return Question{Types: types, Path: path} }
+	over18, other := sdjwt.Path{"age_equal_or_over", "18"}, "urn:zegel:other:1"
+	perm, err := k.MayAsk(t.Context(), who, []Question{q(over18, vct, other)}, noon)
+	if err != nil || len(perm.Extra) != 1 || perm.Accreditation == nil {
+		t.Fatalf("%+v, %v", perm, err)
+	}
+	for _, c := range []struct {
+		q    Question
+		want bool
+	}{
+		{q(over18, vct), true}, {q(nil, vct), true}, {q(append(slices.Clone(over18), "x"), vct), true}, {q(over18, other), false}, {q(nil, other), false},
+		{q(over18, vct, other), false}, {q(over18[:1], vct), false}, {q(sdjwt.Path{"family_name"}, vct), false}, {q(sdjwt.Path{nil}, vct), false}, {q(over18), false},
+	} {
+		if got := perm.Allows(c.q); got != c.want {
+			t.Errorf("%+v: %v", c.q, got)
+		}
+	}
+	// Without an accreditation, as with foreign parties, there is nothing to go beyond.
+	if !(&Permission{}).Allows(q(sdjwt.Path{"family_name"}, other)) {
+		t.Error("nothing is beyond nothing")
+	}
+}
+
 func TestStopped(t *testing.T) {
 	k := newKit(t)
 	issuer := k.chain(t, "issuer", Issue, nil, k.issuer)
