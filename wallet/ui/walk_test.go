@@ -39,59 +39,73 @@ func TestTargets(t *testing.T) {
 	g := newGallery(t)
 	controls, texts := 0, 0
 	g.each(func(f form, s state) {
-		type place struct {
-			name   string
-			at     fyne.Position
-			size   fyne.Size
-			scroll bool
-		}
-		var all []place
-		visit(g.win.Content(), fyne.Position{}, false, func(o fyne.CanvasObject, at fyne.Position, inside bool) {
-			size := o.Size()
-			switch o := o.(type) {
-			case *canvas.Text:
-				texts++
-				if w := o.MinSize().Width; w > size.Width+1.5 && o.Text != "" {
-					t.Errorf("%s: %q is %.0f wide in a box of %.0f", s.in(f), o.Text, w, size.Width)
-				}
-				if at.X < -1 || at.X+size.Width > f.w+1 {
-					t.Errorf("%s: %q sticks out: %v, %v", s.in(f), o.Text, at, size)
-				}
-				return
-			case *tap:
-				if o.Disabled() {
-					return
-				}
-				all = append(all, place{o.name, at, size, inside})
-			case *field:
-				if o.Disabled() {
-					return
-				}
-				all = append(all, place{o.name, at.SubtractXY(8, 6), size.AddWidthHeight(16, 12), inside})
-			default:
-				return
-			}
-			p := all[len(all)-1]
-			if p.size.Width < target-.5 || p.size.Height < target-.5 {
-				t.Errorf("%s: %q is %v", s.in(f), p.name, p.size)
-			}
-			if p.at.X < -.5 || p.at.X+p.size.Width > f.w+.5 || !inside && p.at.Y+p.size.Height > f.h+.5 {
-				t.Errorf("%s: %q sticks out: %v, %v", s.in(f), p.name, p.at, p.size)
-			}
-		})
-		controls += len(all)
-		for i, a := range all {
-			for _, b := range all[:i] {
-				if a.scroll == b.scroll && a.at.X+1 < b.at.X+b.size.Width && b.at.X+1 < a.at.X+a.size.Width &&
-					a.at.Y+1 < b.at.Y+b.size.Height && b.at.Y+1 < a.at.Y+a.size.Height {
-					t.Errorf("%s: %q lies over %q", s.in(f), a.name, b.name)
-				}
-			}
-		}
+		all, words := g.fits(t, f, s.in(f))
+		controls, texts = controls+all, texts+len(words)
 	})
 	if controls < 8*len(states)*3 || texts < 100*len(states) {
 		t.Fatalf("%d controls and %d texts: the walk is broken", controls, texts)
 	}
+}
+
+// place is where something lies; scroll says whether it scrolls.
+type place struct {
+	name   string
+	at     fyne.Position
+	size   fyne.Size
+	scroll bool
+}
+
+// on says whether two things that stay where they are to each other share a spot.
+func (p place) on(o place) bool {
+	return p.scroll == o.scroll && p.at.X+1 < o.at.X+o.size.Width && o.at.X+1 < p.at.X+p.size.Width &&
+		p.at.Y+1 < o.at.Y+o.size.Height && o.at.Y+1 < p.at.Y+p.size.Height
+}
+
+// fits checks the places of all controls and texts in the window. It returns how many controls there are, and the texts.
+func (g *gallery) fits(t *testing.T, f form, what string) (controls int, texts []place) {
+	t.Helper()
+	var all []place
+	visit(g.win.Content(), fyne.Position{}, false, func(o fyne.CanvasObject, at fyne.Position, inside bool) {
+		size := o.Size()
+		switch o := o.(type) {
+		case *canvas.Text:
+			texts = append(texts, place{o.Text, at, size, inside})
+			if w := o.MinSize().Width; w > size.Width+1.5 && o.Text != "" {
+				t.Errorf("%s: %q is %.0f wide in a box of %.0f", what, o.Text, w, size.Width)
+			}
+			if at.X < -1 || at.X+size.Width > f.w+1 {
+				t.Errorf("%s: %q sticks out: %v, %v", what, o.Text, at, size)
+			}
+			return
+		case *tap:
+			if o.Disabled() {
+				return
+			}
+			all = append(all, place{o.name, at, size, inside})
+		case *field:
+			if o.Disabled() {
+				return
+			}
+			all = append(all, place{o.name, at.SubtractXY(8, 6), size.AddWidthHeight(16, 12), inside})
+		default:
+			return
+		}
+		p := all[len(all)-1]
+		if p.size.Width < target-.5 || p.size.Height < target-.5 {
+			t.Errorf("%s: %q is %v", what, p.name, p.size)
+		}
+		if p.at.X < -.5 || p.at.X+p.size.Width > f.w+.5 || !inside && p.at.Y+p.size.Height > f.h+.5 {
+			t.Errorf("%s: %q sticks out: %v, %v", what, p.name, p.at, p.size)
+		}
+	})
+	for i, a := range all {
+		for _, b := range all[:i] {
+			if a.on(b) {
+				t.Errorf("%s: %q lies over %q", what, a.name, b.name)
+			}
+		}
+	}
+	return len(all), texts
 }
 
 // Tab reaches every control that does something, and nothing under a sheet; the ring can be seen.
