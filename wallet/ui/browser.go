@@ -17,5 +17,5 @@ func (u *UI) inBrowser(s *vm.Offer, w who) fyne.CanvasObject {
 			s.NoBrowser()
 		}
 	}
-	return u.whole(u.text("offer.new"), s.Decline, col(20, parts...), u.primary(u.text("offer.browser.open"), open), u.secondary(u.text("stop"), s.Decline))
+	return u.whole(u.text("offer.new"), s.Decline, col(20, parts...), u.either(u.secondary(u.text("stop"), s.Decline), u.primary(u.text("offer.browser.open"), open))...)
 }

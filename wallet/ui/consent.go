@@ -22,16 +22,20 @@ func (u *UI) consent(s *vm.Share) fyne.CanvasObject {
 			why = append(why, u.detailRow(line.name, line.text))
 		}
 	}
-	buttons := u.decide(s)
+	buttons, anyway := u.decide(s)
 	pin := u.text("share.pin")
 	if !u.app.HasPIN() {
 		pin = u.text("share.passphrase")
 	}
 	after := container.New(&labelled{8}, icon("lock", 18, u.ink2), u.write(small, u.ink2, pin))
+	under := []fyne.CanvasObject{buttons}
+	if anyway != nil && !u.tight() {
+		under = append(under, anyway)
+	}
 	if u.wide {
 		keys := u.line(small, u.ink2, u.text("share.escape"))
-		last := beside(16, 1, icon("lock", 18, u.ink2), u.write(small, u.ink2, pin), keys)
-		right := u.sheetOf(pad(32, 32, 20, 32, col(16, what...)), s.Seen, pad(0, 32, 28, 32, col(16, buttons, last)))
+		last := beside(16, 0, beside(8, 1, icon("lock", 18, u.ink2), u.write(small, u.ink2, pin)), keys)
+		right := u.sheetOf(pad(32, 32, 20, 32, col(16, what...)), s.Seen, pad(0, 32, 28, 32, col(16, append(under, last)...)))
 		return container.New(&halves{left: 320}, u.aside(w, why), right)
 	}
 	parts := append([]fyne.CanvasObject{u.asker(w), air(4)}, what...)
@@ -40,7 +44,10 @@ func (u *UI) consent(s *vm.Share) fyne.CanvasObject {
 	}
 	switch {
 	case s.TooFar != nil:
-		return u.sheet(col(12, parts...), s.Seen, buttons)
+		if anyway != nil && u.tight() {
+			parts = append(parts, anyway) // at the end, so that the foot leaves room to read
+		}
+		return u.sheet(col(12, parts...), s.Seen, under...)
 	case u.size.Height < 700 && u.tight():
 		return u.sheet(col(12, append(parts, after)...), s.Seen, buttons) // the room is for what is asked
 	}
@@ -81,8 +88,9 @@ func (u *UI) what(s *vm.Share) []fyne.CanvasObject {
 	return what
 }
 
-// decide is the buttons: two of one size, or with a request that goes too far the small answer first.
-func (u *UI) decide(s *vm.Share) fyne.CanvasObject {
+// decide is the buttons: two of one size, or with a request that goes too far the small answer first. anyway is the quiet
+// one that shares what should not have been asked, once all was read.
+func (u *UI) decide(s *vm.Share) (buttons, anyway fyne.CanvasObject) {
 	more := u.primary(u.text("more"), u.further)
 	stop := u.secondary(u.text("stop"), s.Stop)
 	if s.TooFar == nil {
@@ -90,26 +98,26 @@ func (u *UI) decide(s *vm.Share) fyne.CanvasObject {
 		if !s.Read {
 			yes = more
 		}
-		return u.pair(stop, yes)
+		return u.pair(stop, yes), nil
 	}
-	buttons := []fyne.CanvasObject{stop}
+	all := []fyne.CanvasObject{stop}
 	switch {
 	case !s.Read:
-		buttons = []fyne.CanvasObject{more, stop}
+		all = []fyne.CanvasObject{more, stop}
 		if u.tight() {
-			return u.pair(stop, more)
+			return u.pair(stop, more), nil
 		}
 	case s.TooFar.Smaller != nil:
-		buttons = []fyne.CanvasObject{u.deliberate(u.primary(s.TooFar.Smaller.Only, s.AgreeSmaller)), stop}
+		all = []fyne.CanvasObject{u.deliberate(u.primary(s.TooFar.Smaller.Only, s.AgreeSmaller)), stop}
 	case s.TooFar.Anyway == "": // what is chosen stays within the purpose
-		return u.pair(stop, u.deliberate(u.primary(u.text("share.share"), s.Agree)))
+		return u.pair(stop, u.deliberate(u.primary(u.text("share.share"), s.Agree))), nil
 	default:
-		buttons = []fyne.CanvasObject{u.primary(u.text("stop"), s.Stop)}
+		all = []fyne.CanvasObject{u.primary(u.text("stop"), s.Stop)}
 	}
 	if s.Read && s.TooFar.Anyway != "" {
-		buttons = append(buttons, u.deliberate(u.mild(s.TooFar.Anyway, u.ink2, s.Agree)))
+		anyway = u.deliberate(u.mild(s.TooFar.Anyway, u.ink2, s.Agree))
 	}
-	return col(12, buttons...)
+	return col(12, all...), anyway
 }
 
 // facts shows what would be shared: a block for each card. A single fact is a sentence that one cannot miss.

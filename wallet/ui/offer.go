@@ -46,7 +46,7 @@ func (u *UI) offer(s *vm.Offer) fyne.CanvasObject {
 		types = append(types, u.row(entry{drawing: "card", name: t}, nil))
 	}
 	parts := []fyne.CanvasObject{u.write(title, u.ink, s.Title()), u.asker(w), u.rows(types...)}
-	return u.whole(name, s.Decline, col(20, parts...), u.primary(u.text("offer.collect"), s.Collect), u.secondary(u.text("stop"), s.Decline))
+	return u.whole(name, s.Decline, col(20, parts...), u.either(u.secondary(u.text("stop"), s.Decline), u.primary(u.text("offer.collect"), s.Collect))...)
 }
 
 // offerCode asks the code from paper.
@@ -73,7 +73,7 @@ func (u *UI) offerCode(s *vm.Offer, w who) fyne.CanvasObject {
 	box, get := u.field(fieldOptions{name: s.Title(), submitted: enter})
 	parts = append(parts, box)
 	return u.whole(u.text("offer.new"), s.Decline, col(16, parts...),
-		u.primary(u.text("offer.collect"), func() { enter(get()) }), u.secondary(u.text("stop"), s.Decline))
+		u.pair(u.secondary(u.text("stop"), s.Decline), u.primary(u.text("offer.collect"), func() { enter(get()) })))
 }
 
 // preview shows every value before anything is kept.
@@ -85,7 +85,7 @@ func (u *UI) preview(s *vm.Offer) fyne.CanvasObject {
 	maker := atTop(12, 1, icon(drawing, 24, c), u.rich(small, u.ink2, made))
 	parts := []fyne.CanvasObject{u.write(title, u.ink, s.Title())}
 	for i, card := range s.Cards {
-		parts = append(parts, widest(cardWidest, u.card(u.face(card.Item), 120, nil)))
+		parts = append(parts, leftmost(cardWidest, u.card(u.face(card.Item), 120, nil)))
 		if i == 0 {
 			parts = append(parts, maker)
 		}
@@ -100,15 +100,16 @@ func (u *UI) preview(s *vm.Offer) fyne.CanvasObject {
 	}
 	parts = append(parts, u.write(small, u.ink2, u.text("offer.wrong", "issuer", s.Whom())))
 	yes, no := u.primary(u.text("offer.yes"), s.Accept), u.secondary(u.text("offer.no"), s.Decline)
-	if u.tight() {
-		return u.whole(u.text("offer.new"), s.Decline, col(16, parts...), u.pair(no, yes))
-	}
-	return u.whole(u.text("offer.new"), s.Decline, col(16, parts...), yes, no)
+	return u.whole(u.text("offer.new"), s.Decline, col(16, parts...), u.either(no, yes)...)
 }
 
 // received is the end: the card is there.
 func (u *UI) received(s *vm.Offer) fyne.CanvasObject {
-	parts := []fyne.CanvasObject{air(24), u.rosette("sealtick", u.markSide()), air(4),
+	top, side := float32(24), u.markSide()
+	if u.wide {
+		top, side = 0, 120
+	}
+	parts := []fyne.CanvasObject{air(top), u.rosette("sealtick", side), air(4),
 		col(4, u.centred(display, u.ink, s.Title()), u.centred(body, u.ink2, u.text("offer.done.lead"))), air(4)}
 	for _, c := range s.Cards {
 		parts = append(parts, widest(cardWidest, u.card(u.face(c.Item), cardHeight, nil)))

@@ -38,7 +38,7 @@ func (l *look) button(name, drawing string, fill, edge, text color.Color, do fun
 		b.StrokeWidth = 0
 	}
 	label := l.paragraph(&words{text: name, style: l.scaled(strong), colour: text, align: fyne.TextAlignCenter})
-	var inner fyne.CanvasObject = pad(16*l.scale, 16, 16*l.scale, 16, label)
+	inner := pad(16*l.scale, 16, 16*l.scale, 16, beside(0, 0, label)) // in the middle of a button that is higher than its words
 	if drawing != "" {
 		label.Layout.(*words).align = fyne.TextAlignLeading
 		inner = pad(16*l.scale, 16, 16*l.scale, 16, container.New(&labelled{10}, icon(drawing, 24, text), label))
@@ -66,7 +66,7 @@ func (t *tap) disabled() *tap {
 	t.off = true
 	l := t.look
 	t.content = over(outline(l.sunk, l.hair, 1.5, radius), pad(16*l.scale, 16, 16*l.scale, 16,
-		l.centred(strong, l.ink2, t.name)))
+		beside(0, 0, l.centred(strong, l.ink2, t.name))))
 	return t
 }
 

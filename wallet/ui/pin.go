@@ -246,8 +246,8 @@ func (u *UI) forgot(s *vm.Forgot) fyne.CanvasObject {
 		u.primary(u.text("forgot.restore"), s.Restore), u.danger(u.text("forgot.wipe"), s.Wipe))
 }
 
-// ask is the part of a sheet where the PIN or passphrase is typed.
-func (u *UI) ask(s *vm.Lock) []fyne.CanvasObject {
+// ask is the part of a sheet where the PIN or passphrase is typed; side is what lies left of the zero.
+func (u *UI) ask(s *vm.Lock, side ...fyne.CanvasObject) []fyne.CanvasObject {
 	var parts []fyne.CanvasObject
 	switch {
 	case s.Problem != nil && s.Wait() != "":
@@ -264,7 +264,7 @@ func (u *UI) ask(s *vm.Lock) []fyne.CanvasObject {
 		if p, ok := u.app.Screen().(pinPad); ok {
 			target = p
 		}
-		parts = append(parts, u.dots(s.Digits, ""), u.pad(target, s.CanTry()))
+		parts = append(parts, u.dots(s.Digits, ""), u.pad(target, s.CanTry(), side...))
 	default:
 		enter := s.Enter
 		if p, ok := u.app.Screen().(interface{ Enter(string) }); ok {

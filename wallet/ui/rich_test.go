@@ -2,6 +2,7 @@ package ui
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 
 	"fyne.io/fyne/v2"
@@ -44,6 +45,27 @@ func TestRichWraps(t *testing.T) {
 		}
 		if bottom := o.Objects[len(o.Objects)-1].Position().Y + body.line; bottom > o.Size().Height+body.line {
 			t.Errorf("at %v the last line is at %v of %v", width, bottom, o.Size().Height)
+		}
+	}
+}
+
+// An address breaks between its parts, and keeps every sign.
+func TestAddressBreaks(t *testing.T) {
+	test.NewTempApp(t)
+	for _, x := range []struct {
+		word, fits string
+		want       []string
+	}{
+		{"balie.voorbeeldstad.example", "balie.voorbeeldstad.ex", []string{"balie.voorbeeldstad.", "example"}},
+		{"https://balie.example/a/b", "https://balie.exa", []string{"https://balie.", "example/a/b"}},
+		{"xn--voorbeeldstd-79j.example", "xn--voorbeeldstd-79", []string{"xn--voorbeeldstd-", "79j.example"}},
+		{"did:zegel:voorbeeld", "did:zegel:voor", []string{"did:zegel:", "voorbeeld"}},
+		{"z6MkVoorbeeld", "z6MkVoor", []string{"z6MkVoor", "beeld"}},
+		{"Voorbeeldstad", "Voorbeeld-", []string{"Voorbeeld-", "stad"}},
+	} {
+		w := &words{style: body}
+		if got := w.pieces(x.word, measure(x.fits, body).Width); !slices.Equal(got, x.want) {
+			t.Errorf("%s: %q, want %q", x.word, got, x.want)
 		}
 	}
 }

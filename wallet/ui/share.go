@@ -27,20 +27,31 @@ func (u *UI) share(s *vm.Share) fyne.CanvasObject {
 	case vm.ShareDone:
 		return u.shared(s)
 	case vm.SharePIN:
-		head := col(4, u.centred(title, u.ink, s.PIN.Title()), u.centred(body, u.ink2, s.Summary()), u.centred(small, u.ink2, u.text("share.done.with", "verifier", s.Verifier)))
-		parts := append([]fyne.CanvasObject{head}, u.ask(s.PIN)...)
-		return u.overCards(u.sheet(col(16, parts...), nil, u.secondary(u.text("stop"), s.Stop)))
+		return u.overCards(u.sharePIN(s))
 	case vm.ShareUnknown:
 		return u.overCards(u.unknown(s))
 	case vm.ShareExtra:
 		parts := []fyne.CanvasObject{u.write(title, u.ink, s.Title()), u.note("revoked", u.text("share.extra.title"), s.TooFar.Sure), u.remark(u.text("share.extra.sure.log"))}
-		return u.overCards(u.sheet(col(16, parts...), nil, u.primary(u.text("stop"), s.Stop), u.deliberate(u.mild(s.TooFar.Anyway, u.stop, s.Agree))))
+		return u.overCards(u.cautious(parts, u.primary(u.text("stop"), s.Stop), u.mild(s.TooFar.Anyway, u.stop, s.Agree)))
 	case vm.ShareReuse:
 		parts := []fyne.CanvasObject{u.write(title, u.ink, s.Title()),
 			u.rich(body, u.ink, u.text("share.reuse.text", "card", s.Reuse, "verifier", s.Verifier)), u.remark(u.text("share.reuse.hint"))}
-		return u.overCards(u.sheet(col(16, parts...), nil, u.primary(u.text("stop"), s.Stop), u.deliberate(u.mild(u.text("share.reuse.go"), u.ink2, s.Agree))))
+		return u.overCards(u.cautious(parts, u.primary(u.text("stop"), s.Stop), u.mild(u.text("share.reuse.go"), u.ink2, s.Agree)))
 	}
 	return u.overCards(u.consent(s))
+}
+
+// sharePIN asks the PIN with which a person shares. In a low window the way to stop is a key of the pad, so that all keys
+// are in sight.
+func (u *UI) sharePIN(s *vm.Share) fyne.CanvasObject {
+	head := col(4, u.centred(title, u.ink, s.PIN.Title()), u.centred(body, u.ink2, s.Summary()))
+	if u.low() && s.PIN.PIN && !s.PIN.Blocked && !s.PIN.Busy {
+		parts := append([]fyne.CanvasObject{head}, u.ask(s.PIN, u.sideKey("close", u.text("stop"), s.Stop))...)
+		return u.sheetOf(pad(20, 24, 20, 24, col(12, parts...)), nil, air(0))
+	}
+	head.Add(u.centred(small, u.ink2, u.text("share.done.with", "verifier", s.Verifier)))
+	parts := append([]fyne.CanvasObject{head}, u.ask(s.PIN)...)
+	return u.sheet(col(16, parts...), nil, u.secondary(u.text("stop"), s.Stop))
 }
 
 // unknown asks whether a person knows an asker whom the register does not know. The address is what there is to go by.
@@ -51,7 +62,7 @@ func (u *UI) unknown(s *vm.Share) fyne.CanvasObject {
 		u.write(title, u.ink, s.Title()), u.asker(who{u.text("share.from"), s.Verifier, u.text("share.unknown.head"), "", false}),
 		address, u.note("unknown", u.text("share.unknown.head"), u.text("share.unknown.text")),
 	}
-	return u.sheet(col(16, parts...), nil, u.primary(u.text("stop"), s.Stop), u.deliberate(u.mild(u.text("share.unknown.go"), u.ink2, s.GoOn)))
+	return u.cautious(parts, u.primary(u.text("stop"), s.Stop), u.mild(u.text("share.unknown.go"), u.ink2, s.GoOn))
 }
 
 // who is an organisation that wants something.
@@ -87,11 +98,14 @@ func (u *UI) shared(s *vm.Share) fyne.CanvasObject {
 		knows = append(knows, atTop(12, 1, icon("tick", 24, u.accent), u.write(strong, u.ink, f.Told)))
 	}
 	knows = append(knows, atTop(12, 1, icon("eyeoff", 24, u.ink2), u.write(body, u.ink2, u.text("share.done.rest"))))
-	top := float32(48)
-	if u.size.Height < 700 || len(s.Facts) > 3 {
+	top, side := float32(48), u.markSide()*1.22
+	switch {
+	case u.wide:
+		top, side = 0, 120
+	case u.low() || len(s.Facts) > 3:
 		top = 0
 	}
-	content := col(12, air(top), u.rosette("sealtick", u.markSide()*1.22), air(8),
+	content := col(12, air(top), u.rosette("sealtick", side), air(8),
 		col(4, u.centred(display, u.ink, s.Title()), u.centred(body, u.ink2, u.text("share.done.with", "verifier", s.Verifier))),
 		air(8), u.group(padAll(16, col(12, knows...))), u.centred(small, u.ink2, s.When))
 	event := u.mild(u.text("share.done.event"), u.accent, s.Event)
@@ -101,7 +115,11 @@ func (u *UI) shared(s *vm.Share) fyne.CanvasObject {
 			s.Done()
 			_ = u.platform.OpenURL(s.Redirect) // without a browser the answer has still arrived
 		})
-		buttons = []fyne.CanvasObject{u.primary(u.text("done"), s.Done), on, event}
+		if u.wide {
+			buttons = []fyne.CanvasObject{u.pair(on, u.primary(u.text("done"), s.Done)), event}
+		} else {
+			buttons = []fyne.CanvasObject{u.primary(u.text("done"), s.Done), on, event}
+		}
 	}
 	if u.tight() {
 		content.Add(col(8, buttons[1:]...)) // the room is for what they know
@@ -114,9 +132,9 @@ func (u *UI) shared(s *vm.Share) fyne.CanvasObject {
 func (u *UI) aside(w who, why []fyne.CanvasObject) fyne.CanvasObject {
 	back := canvas.NewRectangle(u.sunk)
 	back.TopLeftCornerRadius, back.BottomLeftCornerRadius = radiusSheet, radiusSheet
-	parts := []fyne.CanvasObject{beside(0, -2, u.initialsOn(u.surface, w.name)), air(8), u.whoLines(w)}
+	parts := []fyne.CanvasObject{beside(0, -2, u.initialsOn(u.surface, w.name)), air(16), u.whoLines(w)}
 	if len(why) > 0 {
-		parts = append(parts, air(12), u.hairline(), air(12), col(16, why...))
+		parts = append(parts, air(24), u.hairline(), air(24), col(20, why...))
 	}
-	return over(back, u.scrolled("who", pad(32, 24, 24, 32, container.New(&column{}, parts...))))
+	return over(back, u.scrolled("who", pad(32, 32, 32, 32, container.New(&column{}, parts...))))
 }

@@ -28,6 +28,23 @@ func (u *UI) whole(name string, close func(), content fyne.CanvasObject, foot ..
 	return u.moving(u.journey(name, close, content, nil, foot...))
 }
 
+// cautious is a sheet with something to be wary of. The button stops; quiet goes on all the same, and where not
+// everything is in sight it comes after what must be read first.
+func (u *UI) cautious(parts []fyne.CanvasObject, stop, quiet *tap) fyne.CanvasObject {
+	if u.low() || u.tight() {
+		return u.sheet(col(16, append(parts, u.deliberate(quiet))...), nil, stop)
+	}
+	return u.sheet(col(16, parts...), nil, stop, u.deliberate(quiet))
+}
+
+// either is two answers at the foot: beside each other where height is scarce, else yes above no.
+func (u *UI) either(no, yes *tap) []fyne.CanvasObject {
+	if u.wide || u.tight() {
+		return []fyne.CanvasObject{u.pair(no, yes)}
+	}
+	return []fyne.CanvasObject{yes, no}
+}
+
 // hugging is as high as content and foot need; with less room the content scrolls.
 type hugging struct{}
 

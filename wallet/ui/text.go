@@ -146,6 +146,9 @@ func (w *words) pieces(word string, width float32) []string {
 		if n == len(runes)-1 && measure(string(runes), w.style).Width <= width {
 			n++ // the last piece needs none
 		}
+		if hyphen == "" && n < len(runes) {
+			n = seam(runes, n)
+		}
 		piece := string(runes[:n])
 		if n < len(runes) {
 			piece += hyphen
@@ -154,6 +157,16 @@ func (w *words) pieces(word string, width float32) []string {
 		runes = runes[n:]
 	}
 	return out
+}
+
+// seam is where an address of which n signs fit on a line is best cut: after the last sign between its parts.
+func seam(address []rune, n int) int {
+	for i := n; i > 1; i-- {
+		if strings.ContainsRune(".-/:", address[i-1]) && !strings.ContainsRune(".-/:", address[i]) {
+			return i
+		}
+	}
+	return n
 }
 
 func shorten(text string, s style, width float32) string {

@@ -173,16 +173,16 @@ func TestTooFarInWords(t *testing.T) {
 		says, instead   string
 	}{
 		"a fact": {"nl", []wallet.Claim{named("birthdate", "Geboortedatum")}, ages,
-			"Theater Voorbeeld vraagt uw **geboortedatum**. Volgens het register mag deze organisatie alleen vragen of u **18 jaar of ouder** bent.", "In plaats van uw geboortedatum"},
+			"Theater Voorbeeld vraagt uw **geboortedatum**. Volgens het register mogen zij alleen vragen of u **18 jaar of ouder** bent.", "In plaats van uw geboortedatum"},
 		"english": {"en", []wallet.Claim{named("birthdate", "Date of birth")}, ages,
-			"Theater Voorbeeld asks for your **date of birth**. According to the register it may only ask whether you are **18 or older**.", "Instead of your date of birth"},
+			"Theater Voorbeeld asks for your **date of birth**. According to the register they may only ask whether you are **18 or older**.", "Instead of your date of birth"},
 		"an age and a card": {"nl", []wallet.Claim{named("age_over_65", "65+"), named("", "Diploma")}, []wallet.Claim{named("given_name", "Voornaam"), named("id", "BSN")},
-			"Theater Voorbeeld vraagt of u **65 jaar of ouder** bent en uw kaart **Diploma**. Volgens het register mag deze organisatie alleen dit vragen: uw **voornaam** en uw **BSN**.",
+			"Theater Voorbeeld vraagt of u **65 jaar of ouder** bent en uw kaart **Diploma**. Volgens het register mogen zij alleen dit vragen: uw **voornaam** en uw **BSN**.",
 			"In plaats van 65 jaar of ouder en uw kaart Diploma"},
-		"many": {"nl", many, nil, "Theater Voorbeeld vraagt uw **een**, uw **twee**, uw **drie** en 3 andere gegevens. Volgens het register mag deze organisatie niets vragen.",
+		"many": {"nl", many, nil, "Theater Voorbeeld vraagt uw **een**, uw **twee**, uw **drie** en 3 andere gegevens. Volgens het register mogen zij niets vragen.",
 			"In plaats van uw een, uw twee, uw drie en 3 andere gegevens"},
 		"a name that wants to be bold": {"nl", []wallet.Claim{named("x", "A** **B")}, ages,
-			"Theater Voorbeeld vraagt uw **A B**. Volgens het register mag deze organisatie alleen vragen of u **18 jaar of ouder** bent.", "In plaats van uw A** **B"},
+			"Theater Voorbeeld vraagt uw **A B**. Volgens het register mogen zij alleen vragen of u **18 jaar of ouder** bent.", "In plaats van uw A** **B"},
 	} {
 		a := &App{prefs: Prefs{Lang: c.lang}}
 		got := a.tooFar(&wallet.Disclosure{Verifier: "Theater** Voorbeeld", Rule: &wallet.Rule{Beyond: c.beyond, Allowed: c.allowed}})
