@@ -15,6 +15,7 @@ func TestTown(t *testing.T) {
 	saar, joris, amir := p.inhabitant("voorbeeld-1"), p.inhabitant("voorbeeld-2"), p.inhabitant("voorbeeld-4")
 	t.Run("faces", func(t *testing.T) { p.faces(t, saar) })
 	t.Run("a card from close by", func(t *testing.T) { p.closeBy(t, p.inhabitant("voorbeeld-5")) })
+	t.Run("trying again", func(t *testing.T) { p.retries(t, p.inhabitant("voorbeeld-5")) })
 	t.Run("renewal by itself", func(t *testing.T) { p.renewal(t, saar) })
 	t.Run("erasure", func(t *testing.T) { p.erasure(t, saar) })
 	p.shares(joris, 9)
