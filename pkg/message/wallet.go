@@ -182,7 +182,7 @@ var walletTexts = map[string]text{
 	"wallet.trouble.endpoint_refused.text":   {"Kijk of de code van de organisatie zelf is. Vraag anders om een nieuwe.", "See whether the code comes from the organisation itself. Else ask for a new one."},
 	"wallet.trouble.no_match.head":           {"U hebt geen kaart die past", "You have no card that fits"},
 	"wallet.trouble.no_match.text":           {"Er is niets gedeeld. Vraag welke kaart nodig is.", "Nothing was shared. Ask which card is needed."},
-	"wallet.trouble.user_declined.head":      {"U bent gestopt", "You stopped"},
+	"wallet.trouble.user_declined.head":      {"Gestopt", "Stopped"},
 	"wallet.trouble.user_declined.text":      {"Er is niets gedeeld.", "Nothing was shared."},
 	"wallet.trouble.issuer_untrusted.head":   {"Deze uitgever staat niet in het register", "This issuer is not in the register"},
 	"wallet.trouble.issuer_untrusted.text":   {"Er is niets opgehaald. Vraag uw gemeente om hulp.", "Nothing was collected. Ask your municipality for help."},

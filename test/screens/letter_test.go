@@ -27,6 +27,7 @@ func TestLetter(t *testing.T) {
 	k.app.Link(callback)
 	k.digits(pin)
 	k.shows("Kloppen deze gegevens?", "Voorbeeldstad", "Geboortedatum")
+	k.readOn()
 	k.press("Ja, toevoegen")
 	k.shows("1 kaart toegevoegd")
 	k.press("Naar mijn kaarten")

@@ -271,6 +271,7 @@ func (k *kit) receive() {
 	k.press("Ophalen")
 	k.shows("Kloppen deze gegevens?", "Voorbeeldstad", "Geboortedatum")
 	k.picture("06-preview")
+	k.readOn()
 	k.press("Ja, toevoegen")
 	k.shows("1 kaart toegevoegd")
 	k.picture("07-added")
@@ -314,7 +315,7 @@ func TestJourney(t *testing.T) {
 	k.shows("Vraag van", "Gemeente Voorbeeldstad", "Staat in het register", "U deelt 1 gegeven", "U bent 18 jaar of ouder: ja", "Niet gedeeld", "Geboortedatum", "Alleen de uitkomst, 30 dagen", "Nee, aan niemand", "localhost", "Daarna vragen we uw pincode")
 	k.picture("10-consent")
 	k.press("Stoppen")
-	k.shows("U bent gestopt", "Er is niets gedeeld.")
+	k.shows("Gestopt", "Er is niets gedeeld.")
 	if got := k.outcome(id); !strings.HasPrefix(got, "refused") {
 		t.Errorf("the counter saw %q", got)
 	}
@@ -386,6 +387,15 @@ func TestJourney(t *testing.T) {
 	k.picture("18-lock")
 }
 
+// readOn reads a sheet to its end.
+func (k *kit) readOn() {
+	for range 8 {
+		if strings.Contains(k.texts(), "Meer lezen") {
+			k.press("Meer lezen")
+		}
+	}
+}
+
 // TestTooFar: the counter asks for a date of birth, and would take an age. The wallet proposes the age, and the counter
 // takes it.
 func TestTooFar(t *testing.T) {
@@ -401,11 +411,7 @@ func TestTooFar(t *testing.T) {
 	id := ask(`,"claim_sets":[["b"],["a"]]`)
 	k.shows("Deze vraag gaat te ver", "vraagt uw", "geboortedatum", "alleen vragen of u", "18 jaar of ouder", "Ons voorstel", "In plaats van uw geboortedatum")
 	k.picture("20-too-far")
-	for range 5 {
-		if strings.Contains(k.texts(), "Meer lezen") {
-			k.press("Meer lezen")
-		}
-	}
+	k.readOn()
 	k.press("Deel alleen 18 jaar of ouder")
 	k.digits(pin)
 	k.shows("1 gegeven gedeeld", "U bent 18 jaar of ouder", "Verder niets")
@@ -419,11 +425,7 @@ func TestTooFar(t *testing.T) {
 	id = ask("")
 	k.shows("Deze vraag gaat te ver", "Dit is gevraagd")
 	k.hides("Ons voorstel", "Deel alleen")
-	for range 5 {
-		if strings.Contains(k.texts(), "Meer lezen") {
-			k.press("Meer lezen")
-		}
-	}
+	k.readOn()
 	k.press("Toch mijn geboortedatum delen")
 	k.shows("Weet u het zeker?", "Het komt in uw activiteit te staan.")
 	k.picture("21-sure")

@@ -100,7 +100,10 @@ func (u *UI) preview(s *vm.Offer) fyne.CanvasObject {
 	}
 	parts = append(parts, u.write(small, u.ink2, u.text("offer.wrong", "issuer", s.Whom())))
 	yes, no := u.primary(u.text("offer.yes"), s.Accept), u.secondary(u.text("offer.no"), s.Decline)
-	return u.whole(u.text("offer.new"), s.Decline, col(16, parts...), u.either(no, yes)...)
+	if !s.Read {
+		yes = u.primary(u.text("more"), u.further)
+	}
+	return u.wholeSeen(u.text("offer.new"), s.Decline, col(16, parts...), s.Seen, u.either(no, yes)...)
 }
 
 // received is the end: the card is there.

@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"strings"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
@@ -62,6 +64,9 @@ func (u *UI) unknown(s *vm.Share) fyne.CanvasObject {
 		u.write(title, u.ink, s.Title()), u.asker(who{u.text("share.from"), s.Verifier, u.text("share.unknown.head"), "", false}),
 		address, u.note("unknown", u.text("share.unknown.head"), u.text("share.unknown.text")),
 	}
+	if strings.HasPrefix(s.Address, "xn--") || strings.Contains(s.Address, ".xn--") {
+		parts = append(parts[:3:3], u.note("warn", u.text("share.unknown.strange"), "")) // says more than that nobody knows them
+	}
 	return u.cautious(parts, u.primary(u.text("stop"), s.Stop), u.mild(u.text("share.unknown.go"), u.ink2, s.GoOn))
 }
 
@@ -111,14 +116,16 @@ func (u *UI) shared(s *vm.Share) fyne.CanvasObject {
 	event := u.mild(u.text("share.done.event"), u.accent, s.Event)
 	buttons := []fyne.CanvasObject{u.primary(u.text("done"), s.Done), event}
 	if s.Redirect != "" {
-		on := u.secondary(u.text("share.redirect"), func() {
+		// Who came from a browser wants to go back there.
+		done := u.secondary(u.text("done"), s.Done)
+		on := u.primary(u.text("share.redirect"), func() {
 			s.Done()
 			_ = u.platform.OpenURL(s.Redirect) // without a browser the answer has still arrived
 		})
 		if u.wide {
-			buttons = []fyne.CanvasObject{u.pair(on, u.primary(u.text("done"), s.Done)), event}
+			buttons = []fyne.CanvasObject{u.pair(done, on), event}
 		} else {
-			buttons = []fyne.CanvasObject{u.primary(u.text("done"), s.Done), on, event}
+			buttons = []fyne.CanvasObject{on, done, event}
 		}
 	}
 	if u.tight() {

@@ -22,10 +22,15 @@ func (u *UI) sheetOf(content fyne.CanvasObject, seen func(), foot fyne.CanvasObj
 // whole is a step of a journey that takes the whole page of a phone; in a wide window it is a sheet as the others are.
 // name is what the journey is about, and close ends it.
 func (u *UI) whole(name string, close func(), content fyne.CanvasObject, foot ...fyne.CanvasObject) fyne.CanvasObject {
+	return u.wholeSeen(name, close, content, nil, foot...)
+}
+
+// wholeSeen is whole; seen is called when the end was in sight.
+func (u *UI) wholeSeen(name string, close func(), content fyne.CanvasObject, seen func(), foot ...fyne.CanvasObject) fyne.CanvasObject {
 	if u.wide {
-		return u.overCards(u.sheet(content, nil, foot...))
+		return u.overCards(u.sheet(content, seen, foot...))
 	}
-	return u.moving(u.journey(name, close, content, nil, foot...))
+	return u.moving(u.journey(name, close, content, seen, foot...))
 }
 
 // cautious is a sheet with something to be wary of. The button stops; quiet goes on all the same, and where not

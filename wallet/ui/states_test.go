@@ -113,6 +113,11 @@ func (g *gallery) share(step vm.ShareStep) *vm.Share {
 	}
 }
 
+// unsaid is what a sheet says where the register is silent.
+func (g *gallery) unsaid(s *vm.Share) {
+	s.Why, s.Keep, s.PassedOn = g.app.Text("wallet.share.why.unsaid"), g.app.Text("wallet.share.unsaid"), g.app.Text("wallet.share.unsaid")
+}
+
 func (g *gallery) tooFar(smaller *vm.Answer) *vm.Share {
 	s := g.share(vm.ShareAsk)
 	a := g.app
@@ -120,7 +125,7 @@ func (g *gallery) tooFar(smaller *vm.Answer) *vm.Share {
 	s.Verifier, s.Address, s.Why = "Theater Voorbeeld", "kaarten.theater.example", "U koopt een kaart voor een voorstelling vanaf 18 jaar."
 	s.Facts = []vm.Fact{{Sentence: "Geboortedatum: 14 mei 1990", Told: "Geboortedatum: 14 mei 1990", Name: "Geboortedatum", Value: "14 mei 1990", Card: "Persoonsgegevens", Extra: true}}
 	if smaller == nil {
-		s.Why, s.Keep, s.PassedOn = "", "", ""
+		g.unsaid(s)
 	}
 	s.TooFar = &vm.TooFar{
 		Says: a.Text("wallet.share.extra.asks", "verifier", s.Verifier, "facts", a.Text("wallet.share.ask.fact", "fact", "geboortedatum")) + " " +
@@ -236,7 +241,8 @@ var cardStates = []state{
 	})},
 	{"consent-always", onCards(func(g *gallery) vm.Screen {
 		s := g.share(vm.ShareAsk)
-		s.Registered, s.Verifier, s.Address, s.Why, s.Keep, s.PassedOn = false, "Bibliotheek Elders", "bibliotheek.elders.example", "", "", ""
+		s.Registered, s.Verifier, s.Address = false, "Bibliotheek Elders", "bibliotheek.elders.example"
+		g.unsaid(s)
 		s.NotShared = s.NotShared[1:2]
 		for _, v := range g.values(2) {
 			s.Facts = append(s.Facts, vm.Fact{Sentence: v.Label + ": " + v.Text, Name: v.Label, Value: v.Text, Card: "Persoonsgegevens", Always: true})

@@ -329,8 +329,12 @@ func (s *Share) rest(c wallet.Choice) {
 	})
 	s.NotShared = nil
 	for _, v := range stays {
-		if !covered(v.Path, shared) && !sameFamily(v.Path, shared) && !slices.Contains(s.NotShared, v.Label) {
-			s.NotShared = append(s.NotShared, v.Label)
+		label := v.Label
+		if _, age := ageOf(v.Path); age {
+			label = s.app.Text("wallet.share.not.age") // six ages would push a name out of sight
+		}
+		if !covered(v.Path, shared) && !sameFamily(v.Path, shared) && !slices.Contains(s.NotShared, label) {
+			s.NotShared = append(s.NotShared, label)
 		}
 	}
 }

@@ -56,6 +56,7 @@ type Offer struct {
 	CodeAbout  string // what the issuer says about the code
 	Page       string // with OfferBrowser: what the browser is to open
 	Cards      []OfferedCard
+	Read       bool     // with OfferPreview: every value was in sight; until then the button says "more"
 	Refused    bool     // with OfferStopped: the details are not correct
 	Again      bool     // with OfferFailed: it can be tried again
 	Problem    *Problem // with OfferCode: the code was wrong; with OfferFailed: the end
@@ -234,6 +235,14 @@ func (a *App) fresh(c wallet.Card) Item {
 		i.Kind, i.Word = "new", a.Text("wallet.status.new")
 	}
 	return i
+}
+
+// Seen says that the end of the preview was in sight.
+func (s *Offer) Seen() {
+	if s.Step == OfferPreview && !s.Read {
+		s.Read = true
+		s.app.changed()
+	}
 }
 
 // Accept keeps the cards.

@@ -110,6 +110,7 @@ func (s *Share) begin(d *wallet.Disclosure) {
 		a.deps.Go(func() { d.Refuse(context.Background()) })
 		return
 	}
+	s.Why, s.Keep, s.PassedOn = a.Text("wallet.share.why.unsaid"), a.Text("wallet.share.unsaid"), a.Text("wallet.share.unsaid")
 	switch smaller, ok := d.Smaller(); {
 	case d.Rule != nil:
 		s.TooFar = a.tooFar(d)

@@ -62,6 +62,7 @@ func sentences(all []Fact) (out []string) {
 func TestTerms(t *testing.T) {
 	a := begun(t, t.TempDir(), noon())
 	nobody := trust.Text{"nl": "Nee, aan niemand", "en": "No, to nobody"}
+	const unsaid = "Het register zegt het niet."
 	for name, c := range map[string]struct {
 		d               *wallet.Disclosure
 		why, keep, onto string
@@ -70,14 +71,23 @@ func TestTerms(t *testing.T) {
 		"only the outcome":          {&wallet.Disclosure{Registered: true, Terms: wallet.Terms{OutcomeDays: 30, PassedOn: nobody}}, "", "Alleen de uitkomst, 30 dagen", "Nee, aan niemand"},
 		"answers too":               {&wallet.Disclosure{Registered: true, Terms: wallet.Terms{KeepDays: 1}}, "", "Uw gegevens, 1 dag", ""},
 		"answers, then the outcome": {&wallet.Disclosure{Registered: true, Terms: wallet.Terms{KeepDays: 2, OutcomeDays: 90}}, "", "Uw gegevens, 2 dagen. De uitkomst 90 dagen.", ""},
-		"not in the register":       {&wallet.Disclosure{}, "", "", ""},
-		"too far, no way":           {&wallet.Disclosure{Registered: true, Extra: []string{"x"}, Rule: &wallet.Rule{Terms: wallet.Terms{Purpose: trust.Text{"nl": "Leeftijd"}}}}, "", "", ""},
+		"not in the register":       {&wallet.Disclosure{}, unsaid, "Onbekend", "Onbekend"},
+		"too far, no way":           {&wallet.Disclosure{Registered: true, Extra: []string{"x"}, Rule: &wallet.Rule{Terms: wallet.Terms{Purpose: trust.Text{"nl": "Leeftijd"}}}}, unsaid, "Onbekend", "Onbekend"},
 	} {
 		c.d.Sets = []wallet.Set{set(true, option("1", one(beyond(birth))))}
 		s := asked(t, a, c.d)
 		if s.Why != c.why || s.Keep != c.keep || s.PassedOn != c.onto {
 			t.Errorf("%s: %q, %q, %q", name, s.Why, s.Keep, s.PassedOn)
 		}
+	}
+}
+
+// The ages on a card are one line of what stays, and last; another age that is shared hides them all.
+func TestAgesStay(t *testing.T) {
+	a := begun(t, t.TempDir(), noon())
+	s := asked(t, a, &wallet.Disclosure{Registered: true, Sets: []wallet.Set{set(true, option("1", one(birth)))}})
+	if want := []string{"Voornaam", "Straat", "Woonplaats", "Leeftijd"}; !cmp.Equal(s.NotShared, want) {
+		t.Errorf("stays %q, want %q", s.NotShared, want)
 	}
 }
 
@@ -232,7 +242,7 @@ func testConsent(t *testing.T) {
 		}
 		// The override names the claim, and asks once more.
 		s = request(held("1", []wallet.Claim{beyond(birth)}))
-		if s.TooFar.Smaller != nil || s.Why != "" || s.TooFar.Anyway != "Toch mijn geboortedatum delen" {
+		if s.TooFar.Smaller != nil || s.Why != "Het register zegt het niet." || s.TooFar.Anyway != "Toch mijn geboortedatum delen" {
 			t.Errorf("%+v, %q", s.TooFar, s.Why)
 		}
 		s.AgreeSmaller()
