@@ -397,12 +397,17 @@ func TestLetter(t *testing.T) {
 		}
 		return text
 	}
-	has(letter(id, "nl"), "Autoriteit Persoonsgegevens", townName, "18 jaar of ouder", "Leeftijd controleren", "SESSION-1", "nog geen antwoord", "[uw naam]", "artikel 17")
+	has(letter(id, "nl"), "Autoriteit Persoonsgegevens", townName, "18 jaar of ouder", "Leeftijd controleren", "SESSION-1", "[uw naam]", "gebruik van mijn gegevens", "Ik kan ze u sturen")
+	for _, s := range []string{"antwoord op een verzoek", "artikel 17", "niet mee eens", "mevrouw,\n\n\n"} { // nothing was asked yet
+		if strings.Contains(letter(id, "nl"), s) {
+			t.Errorf("%q in a letter about what nobody asked to erase", s)
+		}
+	}
 	e.outcome = erasure.Refused
 	if _, err := wal.AskErasure(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	has(letter(id, "nl"), "geweigerd", "Voorbeeldwet artikel 1")
+	has(letter(id, "nl"), "geweigerd", "Voorbeeldwet artikel 1", "artikel 17")
 	has(letter(id, "en"), "refused", "Voorbeeldwet artikel 1", "Yours faithfully", "Article 17")
 	if _, err := wal.Letter(received, "nl"); !errors.Is(err, ErrNotAsked) {
 		t.Errorf("a card that came: %v", err)

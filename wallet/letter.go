@@ -5,16 +5,21 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zegel-id/zegel/pkg/erasure"
 	"github.com/zegel-id/zegel/pkg/message"
 )
 
 // letterTexts are the words of the letter in Dutch (level B1) and English. The authority is the Dutch one in both.
 var letterTexts = map[string][2]string{
 	"head": {
-		"Autoriteit Persoonsgegevens\nPostbus 93374\n2509 AJ Den Haag\n\n[uw plaats], {date}\n\nOnderwerp: {subject}\n\nGeachte heer of mevrouw,\n",
-		"Autoriteit Persoonsgegevens\nPostbus 93374\n2509 AJ Den Haag\nThe Netherlands\n\n[your town], {date}\n\nSubject: {subject}\n\nDear Sir or Madam,\n",
+		"Autoriteit Persoonsgegevens\nPostbus 93374\n2509 AJ Den Haag\n\n[uw plaats], {date}\n\nOnderwerp: {subject}\n\nGeachte heer of mevrouw,",
+		"Autoriteit Persoonsgegevens\nPostbus 93374\n2509 AJ Den Haag\nThe Netherlands\n\n[your town], {date}\n\nSubject: {subject}\n\nDear Sir or Madam,",
 	},
-	"subject.shared": {
+	"subject.use": {
+		"klacht over het gebruik van mijn gegevens (AVG artikel 77)",
+		"complaint about the use of my data (GDPR Article 77)",
+	},
+	"subject.erase": {
 		"verzoek om hulp bij het wissen van mijn gegevens (AVG artikel 17 en artikel 77)",
 		"request for help with the erasure of my data (GDPR Article 17 and Article 77)",
 	},
@@ -41,11 +46,10 @@ var letterTexts = map[string][2]string{
 	"extra":        {"Volgens het register mag de organisatie dit niet vragen: {claims}", "According to the register the organisation may not ask this: {claims}"},
 	"withheld":     {"Dit werd ook gevraagd. Ik heb het niet gedeeld:", "This was asked too. I did not share it:"},
 	"receipt": {
-		"De organisatie gaf mij een ondertekend bewijs.\n  Nummer: {session}\n  Gegevens weg op uiterlijk: {values}\n  Uitkomst weg op uiterlijk: {outcome}",
+		"De organisatie gaf mij een ondertekend bewijs.\n  Nummer: {session}\n  Gegevens uiterlijk weg op: {values}\n  Uitkomst uiterlijk weg op: {outcome}",
 		"The organisation gave me a signed receipt.\n  Number: {session}\n  Data gone at the latest on: {values}\n  Outcome gone at the latest on: {outcome}",
 	},
 	"noreceipt": {"De organisatie gaf mij geen bewijs van wat zij heeft ontvangen.", "The organisation gave me no receipt for what it received."},
-	"noanswer":  {"Ik heb nog geen antwoord op een verzoek om deze gegevens te wissen.", "I have no answer yet to a request to erase these data."},
 	"answers":   {"Ik vroeg de organisatie om deze gegevens te wissen. Het ondertekende antwoord:", "I asked the organisation to erase these data. The signed answer:"},
 	"outcome.erased": {
 		"  {day}: de gegevens zijn gewist.", "  {day}: the data were erased.",
@@ -53,10 +57,30 @@ var letterTexts = map[string][2]string{
 	"outcome.nothing_kept": {"  {day}: er is niets meer bewaard.", "  {day}: nothing is kept any more."},
 	"outcome.refused":      {"  {day}: geweigerd. Reden: {basis}. De gegevens blijven tot {until}.", "  {day}: refused. Reason: {basis}. The data stay until {until}."},
 	"outcome.in_progress":  {"  {day}: een medewerker beslist nog, uiterlijk op {until}.", "  {day}: a member of staff decides, on {until} at the latest."},
-	"ask": {
-		"Ik ben het hier niet mee eens, omdat:\n  [leg hier uit waarom]\n\nIk vraag u om dit te onderzoeken. Het bewijs en de ondertekende antwoorden staan in mijn wallet. Ik kan ze u sturen.\n\nMet vriendelijke groet,\n\n[uw naam]\n[uw adres, e-mail of telefoonnummer]\n",
-		"I do not agree with this, because:\n  [explain why here]\n\nI ask you to look into this. The receipt and the signed answers are in my wallet. I can send them to you.\n\nYours faithfully,\n\n[your name]\n[your address, e-mail or telephone number]\n",
+	"proof": {
+		" De ondertekende bewijzen en antwoorden staan in mijn wallet. Ik kan ze u sturen.",
+		" The signed receipts and answers are in my wallet. I can send them to you.",
 	},
+	"ask": {
+		"Ik leg u dit voor, omdat:\n  [leg hier uit waarom]\n\nIk vraag u om dit te onderzoeken.{proof}\n\nMet vriendelijke groet,\n\n[uw naam]\n[uw adres, e-mail of telefoonnummer]\n",
+		"I submit this to you, because:\n  [explain why here]\n\nI ask you to look into this.{proof}\n\nYours faithfully,\n\n[your name]\n[your address, e-mail or telephone number]\n",
+	},
+}
+
+// subjectOf is what the letter is about: a question that went too far or gave nothing, an erasure that was not granted, or
+// else how data are used.
+func subjectOf(e Entry) string {
+	switch {
+	case e.Kind != "shared" || len(e.Extra) > 0:
+		return "subject.asked"
+	case len(e.Erasures) == 0:
+		return "subject.use"
+	}
+	switch last := e.Erasures[len(e.Erasures)-1]; last.Outcome {
+	case erasure.Refused, erasure.InProgress:
+		return "subject.erase"
+	}
+	return "subject.use"
 }
 
 func letterText(lang, key string, pairs ...any) string {
@@ -76,10 +100,8 @@ func (w *Wallet) Letter(entryID, lang string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	subject := "subject.asked"
 	switch e.Kind {
 	case "shared":
-		subject = "subject.shared"
 	case "refused", "failed":
 		if e.Offer {
 			return "", fmt.Errorf("%w: line %s", ErrNotAsked, entryID)
@@ -93,7 +115,7 @@ func (w *Wallet) Letter(entryID, lang string) (string, error) {
 		party += "\n" + letterText(lang, "unregistered")
 	}
 	parts := []string{
-		letterText(lang, "head", "date", day(w.opts.Now()), "subject", letterText(lang, subject)),
+		letterText(lang, "head", "date", day(w.opts.Now()), "subject", letterText(lang, subjectOf(e))),
 		letterText(lang, e.Kind, "day", day(e.Time), "time", message.Clock(lang, message.Local(e.Time)), "party", party),
 	}
 	claims := e.Claims
@@ -123,9 +145,6 @@ func (w *Wallet) Letter(entryID, lang string) (string, error) {
 	} else if len(claims) > 0 {
 		parts = append(parts, letterText(lang, "noreceipt"))
 	}
-	if len(e.Erasures) == 0 && e.Kind == "shared" {
-		parts = append(parts, letterText(lang, "noanswer"))
-	}
 	if len(e.Erasures) > 0 {
 		lines := []string{letterText(lang, "answers")}
 		for _, a := range e.Erasures {
@@ -133,5 +152,9 @@ func (w *Wallet) Letter(entryID, lang string) (string, error) {
 		}
 		parts = append(parts, strings.Join(lines, "\n"))
 	}
-	return strings.Join(append(parts, letterText(lang, "ask")), "\n\n"), nil
+	proof := ""
+	if e.Receipt != nil || len(e.Erasures) > 0 {
+		proof = letterText(lang, "proof")
+	}
+	return strings.Join(append(parts, letterText(lang, "ask", "proof", proof)), "\n\n"), nil
 }

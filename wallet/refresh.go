@@ -15,23 +15,35 @@ import (
 // known, with the time of that. What is revoked stays so.
 func (w *Wallet) Refresh(ctx context.Context) ([]Card, error) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	records, err := w.records()
+	w.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
-	have, err := w.listed()
-	if err != nil {
-		return nil, err
-	}
+	// Nothing waits for the net: a person may share meanwhile.
 	client := &statuslist.Client{Fetch: w.opts.Fetch, Now: w.opts.Now}
+	found := map[string]string{}
 	for _, r := range records {
 		if r.Status == "revoked" || r.Status == ReissueStatus || r.expired(w.opts.Now()) {
 			continue
 		}
-		status, ok := w.status(ctx, client, r)
-		if !ok {
-			continue
+		if status, ok := w.status(ctx, client, r); ok {
+			found[r.ID] = status
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	have, err := w.listed()
+	if err != nil {
+		return nil, err
+	}
+	if records, err = w.records(); err != nil {
+		return nil, err
+	}
+	for _, r := range records {
+		status, ok := found[r.ID]
+		if !ok || r.Status == "revoked" {
+			continue // also a card that came or went meanwhile
 		}
 		writes := []write{}
 		if status == "revoked" {

@@ -151,16 +151,3 @@ func (s *Cards) Open(id string) { s.app.open(s.app.newCard(id)) }
 
 // Add goes on to receiving a card.
 func (s *Cards) Add() { s.app.open(&Add{app: s.app}) }
-
-// Update looks up whether the cards still count.
-func (s *Cards) Update() {
-	a := s.app
-	a.run(func(ctx context.Context) error {
-		_, err := a.wallet.Refresh(ctx)
-		return err
-	}, func(err error) {
-		if s.refresh(); err != nil {
-			s.Problem = a.trouble(err)
-		}
-	})
-}

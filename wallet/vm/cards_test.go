@@ -136,7 +136,12 @@ func (p *place) closeBy(t *testing.T, a *App) {
 
 	// The issuer revokes it. The wallet sees that, and knows no reason.
 	p.revoke("voorbeeld-5")
-	if s.Update(); s.Kind != "revoked" || !s.Dead || s.Busy || s.Renewable || s.Seen == "" {
+	a.calm, a.looked = time.Time{}, a.deps.Now()
+	if a.Tick(); s.Kind != "valid" {
+		t.Fatalf("looked again within minutes: %s", s.Kind)
+	}
+	a.calm, a.looked = time.Time{}, time.Time{} // as after a quarter of an hour
+	if a.Tick(); s.Kind != "revoked" || !s.Dead || s.Busy || s.Renewable || s.Seen == "" {
 		t.Fatalf("%s, %+v", s.Kind, s.Problem)
 	}
 	s.Ask()

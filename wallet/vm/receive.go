@@ -253,7 +253,9 @@ func (s *Offer) Accept() {
 	a := s.app
 	s.Step = OfferStoring
 	a.run(func(ctx context.Context) (err error) {
-		s.stored, err = s.issuance.Accept(ctx)
+		if s.stored, err = s.issuance.Accept(ctx); err == nil {
+			_, _ = a.wallet.Refresh(ctx) // so that the card does not say what nobody has looked up; else it is done later
+		}
 		return err
 	}, func(err error) {
 		if err != nil {

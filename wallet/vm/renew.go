@@ -19,6 +19,9 @@ func (s *Card) Renew() {
 		if r, err = a.wallet.Renew(ctx, s.ID); err == nil && len(r.Changed) == 0 {
 			_, err = r.Accept(ctx)
 		}
+		if err == nil {
+			_, _ = a.wallet.Refresh(ctx)
+		}
 		return err
 	}, func(err error) {
 		s.Busy = false
@@ -69,6 +72,8 @@ const (
 	calmJourney = 5 * time.Minute // after a journey
 	calmCard    = time.Minute     // after a card that was renewed, or could not be
 	calmNothing = 5 * time.Minute // after a look that found nothing to do
+
+	statusEvery = 15 * time.Minute // between looks whether cards still count
 )
 
 // journeying says whether the person is in the middle of something that a renewal could disturb.
@@ -94,11 +99,12 @@ func (a *App) journeying() bool {
 	return false
 }
 
-// keepUp renews a card by itself, if there is one that needs it and this is a calm moment.
+// keepUp looks whether the cards still count, and renews one by itself if it needs that, at a calm moment.
 func (a *App) keepUp() {
 	now := a.deps.Now()
+	look := now.Sub(a.looked) >= statusEvery
 	switch {
-	case !a.Unlocked() || a.prefs.ByHand || a.keeping:
+	case !a.Unlocked() || a.prefs.ByHand && !look || a.keeping:
 		return
 	case a.journeying():
 		a.calm = now.Add(calmJourney)
@@ -107,18 +113,28 @@ func (a *App) keepUp() {
 		return
 	}
 	a.keeping = true
-	w := a.wallet
+	w, renew := a.wallet, !a.prefs.ByHand
 	a.deps.Go(func() {
-		kept, err := w.KeepUp(context.Background())
+		var kept *wallet.Upkeep
+		var err error
+		if look {
+			_, err = w.Refresh(context.Background())
+		}
+		if renew && err == nil {
+			kept, err = w.KeepUp(context.Background())
+		}
 		a.deps.Do(func() {
 			a.keeping = false
+			if look {
+				a.looked = a.deps.Now()
+			}
 			pause := calmNothing
 			if kept != nil {
 				pause = calmCard
 			}
 			a.calm = a.deps.Now().Add(pause)
 			// What went wrong is tried again, or told where the card is: nobody asked for this.
-			if err != nil || kept == nil || a.wallet != w {
+			if err != nil || kept == nil && !look || a.wallet != w {
 				return
 			}
 			a.stale = true

@@ -78,6 +78,7 @@ func (p *place) renewal(t *testing.T, a *App) {
 	}
 	a.SetPrefs(func(p *Prefs) { p.ByHand = false })
 	card := p.card(a)
+	a.calm = time.Time{}
 	a.Tick()
 	if card.Copies != 10 || on[*Card](t, a) != card || card.Busy {
 		t.Fatalf("not renewed: %d copies", card.Copies)

@@ -66,6 +66,7 @@ type App struct {
 
 	keeping bool      // a card is being renewed by itself
 	calm    time.Time // not before
+	looked  time.Time // whether the cards still count
 }
 
 // New begins at the welcome or at the lock.
@@ -262,7 +263,7 @@ func (a *App) Close() error {
 // unlocked goes on after the wallet is open: to the request that waits, or to the cards.
 func (a *App) unlocked(w *wallet.Wallet) {
 	a.wallet = w
-	a.calm = a.deps.Now().Add(calmOpened)
+	a.calm, a.looked = a.deps.Now().Add(calmOpened), time.Time{}
 	a.Touch()
 	a.show(a.newCards())
 	if link := a.waiting; link != "" {
