@@ -247,7 +247,7 @@ func (k *kit) begin() {
 	k.picture("01-welcome")
 	k.press("Beginnen")
 	k.digits("123456")
-	k.shows("Deze code is te makkelijk", "Dit is een proefwallet")
+	k.shows("Deze code is te makkelijk", "Dit is een proefversie")
 	k.picture("02-pin")
 	k.digits(pin + pin)
 	k.shows("Nog geen kaarten")

@@ -70,9 +70,9 @@ func (u *UI) helpers(s *vm.Backup) fyne.CanvasObject {
 func (u *UI) backupFile(s *vm.Backup) fyne.CanvasObject {
 	when, pill, make := u.text("backup.never"), fyne.CanvasObject(nil), u.text("backup.make.first")
 	if s.Last != "" {
-		when, pill, make = s.Last, u.pill("unknown", u.text("backup.untested"), false), u.text("backup.make")
+		when, pill, make = s.Last, u.pill("unknown", u.text("backup.untested"), onPage), u.text("backup.make")
 		if s.Tested != "" {
-			pill = u.pill("valid", u.text("backup.tested"), false)
+			pill = u.pill("valid", u.text("backup.tested"), onPage)
 		}
 	}
 	about := []fyne.CanvasObject{u.write(strong, u.ink, u.text("backup.file")), u.write(small, u.ink2, when)}
@@ -239,9 +239,9 @@ func (u *UI) shares(s *vm.Guardians) fyne.CanvasObject {
 	}
 	var rows []fyne.CanvasObject
 	for i, name := range s.Given {
-		pill := u.pill("unknown", u.text("parts.notgiven"), false)
+		pill := u.pill("unknown", u.text("parts.notgiven"), onPage)
 		if s.Handed[i] {
-			pill = u.pill("valid", u.text("parts.given"), false)
+			pill = u.pill("valid", u.text("parts.given"), onPage)
 		}
 		e := entry{name: name, bold: true, end: pill, opens: true}
 		if u.tight() {

@@ -48,7 +48,11 @@ func (l *look) card(c cardFace, height float32, do func()) fyne.CanvasObject {
 		lines = 1
 	}
 	names := col(2, l.paragraph(&words{text: c.title, style: l.scaled(heading), colour: ink, most: lines}), l.line(small, soft, c.issuer))
-	pill := l.pill(c.kind, c.word, !c.dead)
+	on := onArt
+	if c.dead {
+		on = onPaper
+	}
+	pill := l.pill(c.kind, c.word, on)
 	last := l.line(smallB, ink, c.line)
 	var content *fyne.Container
 	switch {
@@ -69,6 +73,42 @@ func (l *look) card(c cardFace, height float32, do func()) fyne.CanvasObject {
 		return front // a picture: nothing to reach with the keyboard
 	}
 	return l.tap(c.title+", "+c.word, radius, front, do)
+}
+
+// front is a card at the head of its own page. What does not fit on it stands under it in full.
+func (u *UI) front(i vm.Item) fyne.CanvasObject {
+	face := leftmost(cardWidest, u.card(u.face(i), u.frontHigh(i), nil))
+	var rest []fyne.CanvasObject
+	if heightFor(u.write(heading, u.ink, i.Name), u.nameRoom(i)) > 2*u.scaled(heading).line {
+		rest = append(rest, u.write(heading, u.ink, i.Name))
+	}
+	if i.Dead && measure(i.Issuer, u.scaled(small)).Width > u.nameRoom(i) { // a card that works names its issuer further on
+		rest = append(rest, u.write(small, u.ink2, i.Issuer))
+	}
+	if len(rest) == 0 {
+		return face
+	}
+	return col(0, face, air(12), col(2, rest...))
+}
+
+// frontHigh is how high that card is: less than in the list if its name fits on one line.
+func (u *UI) frontHigh(i vm.Item) float32 {
+	if measure(i.Name, u.scaled(heading)).Width > u.nameRoom(i) {
+		return cardHeight
+	}
+	return 120
+}
+
+// nameRoom is how wide the name of a card at the head of its page can be.
+func (u *UI) nameRoom(i vm.Item) float32 {
+	width := float32(cardWidest)
+	if !u.wide {
+		width = min(width, u.size.Width-2*u.edge())
+	}
+	if u.tight() {
+		return width - 2*16
+	}
+	return width - 20 - 16 - 12 - u.pill(i.Kind, i.Word, onPaper).MinSize().Width
 }
 
 // cardHigh is the height of a card at the size of text that was chosen.

@@ -33,7 +33,7 @@ func (u *UI) deleting(s *vm.Card) fyne.CanvasObject {
 }
 
 func (u *UI) cardPage(s *vm.Card) fyne.CanvasObject {
-	front := leftmost(cardWidest, u.card(u.face(s.Item), 120, nil))
+	front := u.front(s.Item)
 	var parts []fyne.CanvasObject
 	if s.Problem != nil {
 		parts = append(parts, u.note("warn", s.Problem.Head, s.Problem.Text))
@@ -174,7 +174,7 @@ func (u *UI) changed(s *vm.Card) fyne.CanvasObject {
 		u.rows(rows...),
 	}
 	if !u.tight() { // else the room is for what changed
-		parts = append([]fyne.CanvasObject{leftmost(cardWidest, u.card(u.face(s.Item), 120, nil))}, parts...)
+		parts = append([]fyne.CanvasObject{u.front(s.Item)}, parts...)
 	}
 	return u.journey(u.text("card.renew"), s.KeepOld, col(20, parts...), nil,
 		u.pair(u.secondary(u.text("offer.no"), s.KeepOld), u.secondary(u.text("card.renew.yes"), s.TakeNew)))
@@ -282,12 +282,18 @@ func (u *UI) proof(s *vm.Proof) fyne.CanvasObject {
 	default:
 		parts = append(parts, u.unproven(u.text("card.unproven")), u.write(body, u.ink, u.text("proof.foreign")))
 	}
-	var rows []fyne.CanvasObject
-	for _, f := range s.Facts {
-		rows = append(rows, pad(10, 16, 10, 16, col(0, u.write(small, u.ink2, f.Label), u.write(body, u.ink, f.Text))))
+	list := func(facts []vm.Value) fyne.CanvasObject {
+		var rows []fyne.CanvasObject
+		for _, f := range facts {
+			rows = append(rows, pad(10, 16, 10, 16, col(0, u.write(small, u.ink2, f.Label), u.write(body, u.ink, f.Text))))
+		}
+		return u.rows(rows...)
 	}
-	if len(rows) > 0 {
-		parts = append(parts, pad(8, 0, 0, 0, col(12, u.section(u.text("proof.may", "card", s.Card)), u.rows(rows...))))
+	if len(s.Facts) > 0 {
+		parts = append(parts, pad(8, 0, 0, 0, col(12, u.section(u.text("proof.may", "card", s.Card)), list(s.Facts))))
+	}
+	if len(s.Experts) > 0 {
+		parts = append(parts, pad(8, 0, 0, 0, col(8, u.write(smallB, u.ink2, u.text("proof.experts")), list(s.Experts))))
 	}
 	return u.page(s, col(16, parts...))
 }

@@ -161,7 +161,7 @@ func (u *UI) pageOf(s vm.Screen, content fyne.CanvasObject, foot ...fyne.CanvasO
 	}
 	body.rule = block(u.hair, 0)
 	buttons := over(pad(16, e, 24, e, col(12, foot...)), container.New(&edge{}, body.rule))
-	return container.New(&top{}, col(0, head...), body, buttons)
+	return u.stacked(col(0, head...), body, buttons)
 }
 
 // journey is a whole page for a step that is not a place: a cross that closes it, a small name of what this is, content
@@ -196,15 +196,50 @@ func (edge) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.Size{} }
 // measured keeps lines short enough to read in a wide window, and begins them where the heading begins.
 func (u *UI) measured(o fyne.CanvasObject) fyne.CanvasObject { return leftmost(640, o) }
 
+// aloneWidest is how wide a screen gets that stands in a wide window by itself.
+const aloneWidest = 480
+
+// inMiddle keeps a screen narrow in the middle of a wide window. What scrolls does so up to the window's edge.
+func (u *UI) inMiddle(screen fyne.CanvasObject) fyne.CanvasObject {
+	c, ok := screen.(*fyne.Container)
+	if !ok {
+		return widest(aloneWidest, screen)
+	}
+	if _, ok := c.Layout.(*top); !ok {
+		return widest(aloneWidest, screen)
+	}
+	for i, o := range c.Objects {
+		if s, ok := o.(*scroll); ok {
+			for i, in := range s.inner.Objects {
+				s.inner.Objects[i] = widest(aloneWidest, in)
+			}
+			continue
+		}
+		c.Objects[i] = widest(aloneWidest, o)
+	}
+	return c
+}
+
 // top puts a head above and a foot under an object that takes the room between.
-type top struct{}
+type top struct {
+	close bool // the foot comes right after content that needs less
+}
+
+// stacked puts a page together. In a wide window its buttons stand right under the content: at the foot of the window they
+// would be far from it.
+func (u *UI) stacked(head, body, foot fyne.CanvasObject) fyne.CanvasObject {
+	return container.New(&top{close: u.wide}, head, body, foot)
+}
 
 // Layout implements [fyne.Layout].
-func (top) Layout(o []fyne.CanvasObject, size fyne.Size) {
+func (t top) Layout(o []fyne.CanvasObject, size fyne.Size) {
 	head := heightFor(o[0], size.Width)
 	foot := float32(0)
 	if len(o) > 2 {
 		foot = heightFor(o[2], size.Width)
+		if s, ok := o[1].(*scroll); ok && t.close {
+			size.Height = min(size.Height, head+s.whole(size.Width)+foot)
+		}
 		o[2].Move(fyne.NewPos(0, size.Height-foot))
 		o[2].Resize(fyne.NewSize(size.Width, foot))
 	}

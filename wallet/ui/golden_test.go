@@ -53,7 +53,7 @@ var looked = map[string][]string{
 	"phone":        nil, // all of them
 	"phone-dark":   {"cards", "cards-logo", "card", "consent", "too-far", "activity", "settings", "backup"},
 	"narrow-large": {"welcome", "pin", "lock-wait", "cards", "cards-logo", "card-full", "offer-preview", "consent-long", "too-far", "activity", "settings", "backup"},
-	"desktop":      {"welcome", "pin", "lock", "cards", "cards-logo", "card", "consent", "consent-long", "too-far", "unknown", "activity", "settings", "backup"},
+	"desktop":      {"welcome", "pin", "passphrase", "lock", "lock-full", "backup-none", "cards", "cards-logo", "card", "consent", "consent-long", "too-far", "unknown", "activity", "settings", "backup"},
 	"desktop-dark": {"cards", "consent"},
 }
 

@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"strings"
+
 	"fyne.io/fyne/v2"
 
 	"github.com/zegel-id/zegel/wallet/vm"
@@ -66,14 +68,26 @@ func (u *UI) offerCode(s *vm.Offer, w who) fyne.CanvasObject {
 	if s.Problem != nil {
 		parts = append(parts, u.note("revoked", s.Problem.Head, s.Problem.Text))
 	}
+	blank := func(code string) bool { return strings.TrimSpace(code) == "" }
 	enter := func(code string) {
+		if blank(code) {
+			return
+		}
 		u.forget() // a wrong one is typed anew
 		s.Code(code)
 	}
-	box, get := u.field(fieldOptions{name: s.Title(), submitted: enter})
+	none := blank(u.kept[s.Title()])
+	box, get := u.field(fieldOptions{name: s.Title(), submitted: enter, changed: func(code string) {
+		if blank(code) != none {
+			u.Render() // there is something to collect with, or no more
+		}
+	}})
 	parts = append(parts, box)
-	return u.whole(u.text("offer.new"), s.Decline, col(16, parts...),
-		u.pair(u.secondary(u.text("stop"), s.Decline), u.primary(u.text("offer.collect"), func() { enter(get()) })))
+	collect := u.primary(u.text("offer.collect"), func() { enter(get()) })
+	if none {
+		collect.disabled()
+	}
+	return u.whole(u.text("offer.new"), s.Decline, col(16, parts...), u.pair(u.secondary(u.text("stop"), s.Decline), collect))
 }
 
 // preview shows every value before anything is kept.
@@ -85,7 +99,7 @@ func (u *UI) preview(s *vm.Offer) fyne.CanvasObject {
 	maker := atTop(12, 1, icon(drawing, 24, c), u.rich(small, u.ink2, made))
 	parts := []fyne.CanvasObject{u.write(title, u.ink, s.Title())}
 	for i, card := range s.Cards {
-		parts = append(parts, leftmost(cardWidest, u.card(u.face(card.Item), 120, nil)))
+		parts = append(parts, leftmost(cardWidest, u.card(u.face(card.Item), u.frontHigh(card.Item), nil)))
 		if i == 0 {
 			parts = append(parts, maker)
 		}

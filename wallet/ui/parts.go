@@ -103,19 +103,31 @@ func statusOf(kind string) status {
 	return statuses["unknown"]
 }
 
-// pill shows a status as shape and word. On art it is white in both themes.
-func (l *look) pill(kind, word string, onArt bool) fyne.CanvasObject {
+// ground is what a pill stands on: a page or list, the art of a card, or the paper of a card that does not work.
+type ground int
+
+const (
+	onPage ground = iota
+	onArt
+	onPaper
+)
+
+// pill shows a status as shape and word: white on art in both themes, plain on paper, a soft tint elsewhere.
+func (l *look) pill(kind, word string, on ground) fyne.CanvasObject {
 	s := statusOf(kind)
 	p := l.palette
-	fill := l.surface
-	if onArt {
-		p, fill = &light, light.surface
+	if on == onArt {
+		p = &light
 	}
-	c, soft := s.colour(p)
-	if !onArt {
-		fill = soft
+	c, fill := s.colour(p)
+	if on != onPage {
+		fill = p.surface
 	}
-	return over(block(fill, 14*l.scale), pad(6, 12, 6, 8, beside(6, -2, icon(s.drawing, 16, c), l.line(pillT, c, word))))
+	back := block(fill, 14*l.scale)
+	if on == onPaper { // which is nearly as light
+		back.StrokeColor, back.StrokeWidth = l.lineStrong, 1
+	}
+	return over(back, pad(6, 12, 6, 8, beside(6, -2, icon(s.drawing, 16, c), l.line(pillT, c, word))))
 }
 
 // note is a remark that people should read: shape, strong line, plain line on a soft tint.

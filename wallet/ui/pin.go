@@ -167,23 +167,16 @@ func (u *UI) noteSmall(kind, head, text string, end ...fyne.CanvasObject) fyne.C
 
 func (u *UI) lock(s *vm.Lock) fyne.CanvasObject {
 	e := u.edge()
-	mark, above := fyne.CanvasObject(u.rosette("sealplain", u.markSide())), air(8)
-	switch {
-	case u.low():
-		mark, above = container.NewCenter(icon("sealplain", 56, u.accent)), air(0)
-	case u.roomy():
-		above = air(32)
-	}
-	parts := []fyne.CanvasObject{above, mark, col(4, u.centred(title, u.ink, u.text("lock.locked")), u.centred(body, u.ink2, s.Title()))}
+	parts := []fyne.CanvasObject{col(4, u.centred(title, u.ink, u.text("lock.locked")), u.centred(body, u.ink2, s.Title()))}
 	if s.Blocked {
-		parts = []fyne.CanvasObject{above, mark, u.centred(title, u.ink, u.text("lock.locked"))}
+		parts = []fyne.CanvasObject{u.centred(title, u.ink, u.text("lock.locked"))}
 	}
 	typed := u.typedPart(s)
 	if s.PIN && !s.Blocked {
 		parts = append(parts, typed...)
 		parts = append(parts, push())
 		side := u.sideKey("help", u.text("lock.forgot"), s.Forgot)
-		return container.New(&top{}, air(0), u.filled("page", pad(16, e, 8, e, col(16, parts...))), pad(4, e, 20, e, u.pad(s, s.CanTry(), side)))
+		return u.sealed(parts, pad(4, e, 20, e, u.pad(s, s.CanTry(), side)))
 	}
 	foot := []fyne.CanvasObject{}
 	if s.Blocked {
@@ -199,8 +192,44 @@ func (u *UI) lock(s *vm.Lock) fyne.CanvasObject {
 		foot = append(foot, u.link(u.text("lock.forgot.passphrase"), s.Forgot))
 	}
 	parts = append(parts, push())
-	return container.New(&top{}, air(0), u.filled("page", pad(16, e, 8, e, col(16, parts...))), pad(8, e, 24, e, col(8, foot...)))
+	return u.sealed(parts, pad(8, e, 24, e, col(8, foot...)))
 }
+
+// sealed is the page of the lock: the seal, what is said and asked, and what can be done at the foot. The seal gives way
+// when there is more to say than there is room for.
+func (u *UI) sealed(parts []fyne.CanvasObject, foot fyne.CanvasObject) fyne.CanvasObject {
+	e, width := u.edge(), u.size.Width
+	if u.wide {
+		width = min(width, aloneWidest)
+	}
+	page := func(space, side float32) fyne.CanvasObject {
+		above := []fyne.CanvasObject{air(space), container.NewCenter(icon("sealplain", smallSeal, u.accent))}
+		switch {
+		case side == 0:
+			above = nil
+		case side > smallSeal:
+			above[1] = u.rosette("sealplain", side)
+		}
+		return pad(16, e, 8, e, col(16, append(above, parts...)...))
+	}
+	content := page(0, smallSeal)
+	if !u.low() {
+		room := u.size.Height - heightFor(foot, width)
+		for _, try := range []struct{ space, side float32 }{{32, u.markSide()}, {8, u.markSide()}, {8, 96}, {0, 72}, {0, smallSeal}, {}} {
+			if try.space == 32 && !u.roomy() {
+				continue
+			}
+			if c := page(try.space, try.side); heightFor(c, width) <= room {
+				content = c
+				break
+			}
+		}
+	}
+	return container.New(&top{}, air(0), u.filled("page", content), foot)
+}
+
+// smallSeal is the side of the seal where there is no room for its rings.
+const smallSeal = 56
 
 // typedPart is what stands between the title of the lock and its keys: what was typed, what was wrong with it, and that a
 // request waits.

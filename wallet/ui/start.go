@@ -132,7 +132,7 @@ func (u *UI) stepped(s vm.Screen, at, of int, content fyne.CanvasObject, foot ..
 	if len(foot) == 0 {
 		return container.New(&top{}, head, body)
 	}
-	return container.New(&top{}, head, body, pad(8, e, 24, e, u.measured(col(12, foot...))))
+	return u.stacked(head, body, pad(8, e, 24, e, u.measured(col(12, foot...))))
 }
 
 func (u *UI) secret(s *vm.Secret) fyne.CanvasObject {

@@ -95,16 +95,16 @@ func TestStartByKeyboard(t *testing.T) {
 
 	g.tabTo("Settings")
 	g.press(fyne.KeySpace)
-	g.tabTo("Locks after")
+	g.tabTo("Lock after")
 	g.press(fyne.KeySpace)
 	g.tabTo("15 minutes")
 	g.press(fyne.KeySpace)
-	if g.app.Prefs().LockAfter != 900 || g.focused() != "Locks after" {
+	if g.app.Prefs().LockAfter != 900 || g.focused() != "Lock after" {
 		t.Errorf("%+v, the focus is on %q", g.app.Prefs(), g.focused())
 	}
 	g.press(fyne.KeySpace)
 	g.press(fyne.KeyEscape)
-	if g.focused() != "Locks after" {
+	if g.focused() != "Lock after" {
 		t.Errorf("after Escape the focus is on %q", g.focused())
 	}
 
@@ -134,7 +134,7 @@ func TestWipeAndReplaceAreDeliberate(t *testing.T) {
 	g := newGallery(t)
 	g.in(forms[0])
 	for _, x := range []struct{ state, safe, other string }{
-		{"wipe", "Niet wissen", "Alles wissen"}, {"restore-which", "Wallet houden", "Kopie terugzetten"},
+		{"wipe", "Niet wissen", "Alles wissen"}, {"restore-which", "Niet terugzetten", "Kopie terugzetten"},
 	} {
 		g.show(stateOf(x.state))
 		if g.focused() != x.safe {

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"slices"
 	"time"
 
 	"github.com/zegel-id/zegel/wallet"
@@ -49,6 +50,9 @@ var startStates = []state{
 	{"lock-wrong", alone(func(g *gallery) vm.Screen {
 		return &vm.Lock{PIN: true, Left: 3, Problem: g.problem("lock.wrong", "n", 3)}
 	})},
+	{"lock-full", alone(func(g *gallery) vm.Screen {
+		return &vm.Lock{PIN: true, Left: 3, Waiting: true, Problem: g.problem("lock.wrong", "n", 3)}
+	})},
 	{"lock-wait", alone(func(g *gallery) vm.Screen {
 		return &vm.Lock{PIN: true, Until: noon.Add(58 * time.Second), Waiting: true, Problem: g.problem("lock.wait", "time", "10.43 uur")}
 	})},
@@ -57,7 +61,7 @@ var startStates = []state{
 	})},
 	{"lock-passphrase", alone(func(g *gallery) vm.Screen { return &vm.Lock{Left: 2} })},
 	{"forgot", onLock(func(g *gallery) vm.Screen { return &vm.Forgot{PIN: true} })},
-	{"settings", alone(func(g *gallery) vm.Screen { return &vm.Settings{} })},
+	{"settings", alone(func(g *gallery) vm.Screen { g.helped(); return &vm.Settings{} })},
 	{"pick-appearance", onSettings(func(g *gallery) vm.Screen { return &vm.Pick{What: vm.PickAppearance} })},
 	{"pick-scale", onSettings(func(g *gallery) vm.Screen { return &vm.Pick{What: vm.PickScale} })},
 	{"pick-lock", onSettings(func(g *gallery) vm.Screen { return &vm.Pick{What: vm.PickLock} })},
@@ -101,6 +105,24 @@ var startStates = []state{
 		s.Exists, s.Choosing, s.Newer, s.Used = true, true, true, "24 november 2026, 9.12 uur"
 		return s
 	})},
+}
+
+// helped lets the same people help the wallet of the gallery as those on the screens about backups.
+func (g *gallery) helped() {
+	g.app.Stage(nil, &vm.Settings{})
+	s := g.app.Screen().(*vm.Settings)
+	if s.Recovery() != g.app.Text("wallet.settings.recovery.none") {
+		return
+	}
+	s.Backup()
+	g.app.Screen().(*vm.Backup).Choose()
+	p := g.app.Screen().(*vm.Guardians)
+	p.Names, p.Needed = slices.Clone(peopleNames), 3
+	p.Make()
+	for i := range p.Handed {
+		p.Handed[i] = true
+	}
+	p.Finish()
 }
 
 func (g *gallery) found() *vm.Restore {

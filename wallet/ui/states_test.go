@@ -64,7 +64,7 @@ func (g *gallery) broken(kind string) *vm.Card {
 	name, issuer, line, pairs := "Parkeervergunning", city, kind, []any{"date", "3 november 2026"}
 	switch kind {
 	case "expired":
-		name, issuer = "Zwembadpas met een heel lange naam erop", long
+		name, issuer, pairs[1] = "Zwembadpas met een heel lange naam erop", long, c.Until
 	case "suspended", "used":
 		line, pairs = "until", []any{"date", "1 maart 2027"}
 	}
@@ -78,8 +78,9 @@ func (g *gallery) proof() *vm.Proof {
 	}
 	return &vm.Proof{Card: "Persoonsgegevens", Issuer: city, Registered: true, Facts: []vm.Value{
 		fact("since", "25 mei 2026"), fact("until", "25 mei 2029"), fact("by", g.app.Text("wallet.proof.members")),
-		fact("basis", "Voorbeeldwet, artikel 1"), fact("number", "did:zegel:voorbeeld:z6MkVoorbeeldVoorbeeldVoorbeeldVoorbeeld"),
-		fact("proven", g.app.Text("wallet.proof.height", "time", "25 november 2026, 9.12 uur", "n", 48213)),
+		fact("basis", "Voorbeeldwet, artikel 1"), fact("proven", "25 november 2026, 9.12 uur"),
+	}, Experts: []vm.Value{
+		fact("number", "did:zegel:voorbeeld:z6MkVoorbeeldVoorbeeldVoorbeeldVoorbeeld"), fact("block", "48213"),
 	}}
 }
 
@@ -200,7 +201,9 @@ var cardStates = []state{
 		return &vm.Offer{Step: vm.OfferPreview, Issuer: city, Registered: true, Cards: []vm.OfferedCard{{Item: i, Values: v[4:8], Copies: 10}}}
 	})},
 	{"offer-logo", onCards(func(g *gallery) vm.Screen {
-		return &vm.Offer{Step: vm.OfferPreview, Issuer: city, Registered: true, Cards: []vm.OfferedCard{{Item: g.logoed()[2], Values: g.values(2), Copies: 10}}}
+		i := g.logoed()[2]
+		i.Kind, i.Word = "new", g.app.Text("wallet.status.new")
+		return &vm.Offer{Step: vm.OfferPreview, Issuer: i.Issuer, Registered: true, Cards: []vm.OfferedCard{{Item: i, Values: g.values(2), Copies: 10}}}
 	})},
 	{"offer-done", onCards(func(g *gallery) vm.Screen {
 		return &vm.Offer{Step: vm.OfferDone, Issuer: city, Registered: true, Cards: []vm.OfferedCard{{Item: g.items()[1]}}}

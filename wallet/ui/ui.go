@@ -205,8 +205,25 @@ func (u *UI) first(s vm.Screen) string {
 		case vm.ShareAsk, vm.ShareUnknown, vm.ShareExtra, vm.ShareReuse:
 			return u.text("stop")
 		}
+	case *vm.Add:
+		return "" // the field is the last of its ways
 	}
-	return ""
+	if u.app.Place() != "" {
+		return ""
+	}
+	return u.firstField()
+}
+
+// firstField is the field that a page begins with: what is typed at once goes there.
+func (u *UI) firstField() (name string) {
+	walk(u.root, func(o fyne.CanvasObject) bool {
+		if f, ok := o.(*field); ok && !f.Disabled() && !f.MultiLine {
+			name = f.Name()
+			return false
+		}
+		return true
+	})
+	return name
 }
 
 // settle reads the choices of colours and sizes.
@@ -309,7 +326,7 @@ func (u *UI) content(s vm.Screen) fyne.CanvasObject {
 		if !u.app.Outside() {
 			return u.framed(inner)
 		}
-		return u.moving(widest(480, inner))
+		return u.moving(u.inMiddle(inner))
 	}
 	return u.moving(inner)
 }

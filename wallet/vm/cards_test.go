@@ -128,8 +128,14 @@ func (p *place) closeBy(t *testing.T, a *App) {
 	for _, f := range proof.Facts {
 		facts[f.Path] = f.Text
 	}
+	if facts["number"] != "" || facts["block"] != "" {
+		t.Errorf("what is for experts stands between the rest: %v", facts)
+	}
+	for _, f := range proof.Experts {
+		facts[f.Path] = f.Text
+	}
 	if !proof.Registered || proof.Problem != nil || proof.Title() != s.Issuer || !strings.HasPrefix(facts["number"], "did:zegel:") ||
-		facts["since"] == "" || facts["until"] == "" || facts["by"] == "" || !strings.HasPrefix(facts["proven"], "vandaag, ") {
+		facts["since"] == "" || facts["until"] == "" || facts["by"] == "" || !strings.HasPrefix(facts["proven"], "vandaag, ") || facts["block"] == "" {
 		t.Errorf("%+v", proof)
 	}
 	a.Back()

@@ -1,12 +1,16 @@
 package vm
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // Proof is who handed a card out, and what the register says about that.
 type Proof struct {
 	Card, Issuer string
 	Registered   bool
 	Facts        []Value // in the order in which people ask
+	Experts      []Value // what only they can do something with
 	Problem      *Problem
 
 	app *App
@@ -22,24 +26,25 @@ func (s *Card) Proof() {
 		a.open(p)
 		return
 	}
-	add := func(key, text string) {
+	add := func(to *[]Value, key, text string) {
 		if text != "" {
-			p.Facts = append(p.Facts, Value{Path: key, Label: a.Text("wallet.proof." + key), Text: text, Shown: true})
+			*to = append(*to, Value{Path: key, Label: a.Text("wallet.proof." + key), Text: text, Shown: true})
 		}
 	}
 	if !proof.From.IsZero() {
-		add("since", a.date(proof.From))
-		add("until", a.date(proof.Until))
+		add(&p.Facts, "since", a.date(proof.From))
+		add(&p.Facts, "until", a.date(proof.Until))
 		by := a.Text("wallet.proof.members")
 		if proof.GrantedBy != "" {
 			by = string(proof.GrantedBy)
 		}
-		add("by", by)
+		add(&p.Facts, "by", by)
 	}
-	add("basis", proof.LegalBasis)
-	add("number", string(proof.DID))
+	add(&p.Facts, "basis", proof.LegalBasis)
+	add(&p.Experts, "number", string(proof.DID))
 	if !proof.Proven.IsZero() {
-		add("proven", a.Text("wallet.proof.height", "time", a.moment(proof.Proven), "n", proof.Height))
+		add(&p.Facts, "proven", a.moment(proof.Proven))
+		add(&p.Experts, "block", fmt.Sprint(proof.Height))
 	}
 	a.open(p)
 }

@@ -80,7 +80,7 @@ func TestPick(t *testing.T) {
 		stays     bool
 	}{
 		{PickLang, len(message.WalletLanguages), 1, "Nederlands", "English", false},
-		{PickAppearance, 3, 2, "As the device", "Dark", false},
+		{PickAppearance, 3, 2, "Same as the device", "Dark", false},
 		{PickScale, len(ScaleChoices), 2, "Normal", "Large", true},
 		{PickLock, len(LockChoices), 4, "2 minutes", "Never", false},
 	} {
