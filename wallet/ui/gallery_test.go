@@ -82,6 +82,8 @@ func newGallery(t testing.TB) *gallery {
 			g.app.Screen().(*vm.Secret).Type(r)
 		}
 	}
+	g.helped()
+	g.app.Go(vm.PlaceCards)
 	g.ui = New(g.app, g.win, g.platform)
 	return g
 }

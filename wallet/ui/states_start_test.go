@@ -61,7 +61,7 @@ var startStates = []state{
 	})},
 	{"lock-passphrase", alone(func(g *gallery) vm.Screen { return &vm.Lock{Left: 2} })},
 	{"forgot", onLock(func(g *gallery) vm.Screen { return &vm.Forgot{PIN: true} })},
-	{"settings", alone(func(g *gallery) vm.Screen { g.helped(); return &vm.Settings{} })},
+	{"settings", alone(func(g *gallery) vm.Screen { return &vm.Settings{} })},
 	{"pick-appearance", onSettings(func(g *gallery) vm.Screen { return &vm.Pick{What: vm.PickAppearance} })},
 	{"pick-scale", onSettings(func(g *gallery) vm.Screen { return &vm.Pick{What: vm.PickScale} })},
 	{"pick-lock", onSettings(func(g *gallery) vm.Screen { return &vm.Pick{What: vm.PickLock} })},
