@@ -32,11 +32,13 @@ install-wallet: ## puts bin/zegel-wallet (make wallet), its icon and its links u
 	install -Dm755 bin/zegel-wallet $(DESTDIR)$(PREFIX)/bin/zegel-wallet
 	install -Dm644 wallet/cmd/zegel-wallet/linux/id.zegel.wallet.desktop $(DESTDIR)$(PREFIX)/share/applications/id.zegel.wallet.desktop
 	install -Dm644 wallet/cmd/zegel-wallet/linux/id.zegel.wallet.png $(DESTDIR)$(PREFIX)/share/icons/hicolor/256x256/apps/id.zegel.wallet.png
+	test -z "$(NETWORK)" || install -Dm644 "$(NETWORK)" $(DESTDIR)$(PREFIX)/share/zegel/network.json
 	@test -n "$(DESTDIR)" || ! command -v update-desktop-database >/dev/null || update-desktop-database $(PREFIX)/share/applications
 
 uninstall-wallet: ## takes away what install-wallet put there; wallets of people stay
 	rm -f $(DESTDIR)$(PREFIX)/bin/zegel-wallet $(DESTDIR)$(PREFIX)/share/applications/id.zegel.wallet.desktop
 	rm -f $(DESTDIR)$(PREFIX)/share/icons/hicolor/256x256/apps/id.zegel.wallet.png
+	rm -f $(DESTDIR)$(PREFIX)/share/zegel/network.json
 	@test -n "$(DESTDIR)" || ! command -v update-desktop-database >/dev/null || update-desktop-database $(PREFIX)/share/applications
 
 android-check: ## compiles and links the phone program for Android without the NDK, and says what that proves

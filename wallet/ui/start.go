@@ -29,6 +29,20 @@ func (u *UI) welcome(s *vm.Welcome) fyne.CanvasObject {
 	}
 	content := pad(8, e, 16, e, col(0, parts...))
 	foot := col(4, u.primary(u.text("welcome.begin"), s.Begin), u.link(u.text("welcome.restore"), s.Restore))
+	if s.Rootless {
+		head, text := u.text("welcome.rootless.head"), u.text("welcome.rootless.text")
+		if s.Problem != nil {
+			head, text = s.Problem.Head, s.Problem.Text
+		}
+		content = pad(8, e, 16, e, col(24, u.balanced(u.write(display, u.ink, s.Title())), u.note("warn", head, text)))
+		foot = col(4, u.primary(u.text("welcome.choose"), func() {
+			u.platform.OpenFile(func(data []byte) {
+				if data != nil {
+					s.TakeNetwork(data)
+				}
+			})
+		}))
+	}
 	return container.New(&top{}, head, u.filled("page", content), pad(8, e, 16, e, foot))
 }
 

@@ -36,6 +36,7 @@ func onLock(s func(g *gallery) vm.Screen) func(*gallery) (vm.Screen, vm.Screen) 
 // startStates are the screens for beginning, locking, settings and backups.
 var startStates = []state{
 	{"welcome", alone(func(g *gallery) vm.Screen { return &vm.Welcome{} })},
+	{"welcome-file", alone(func(g *gallery) vm.Screen { return &vm.Welcome{Rootless: true} })},
 	{"welcome-lang", onWelcome(func(g *gallery) vm.Screen { return &vm.Pick{What: vm.PickLang} })},
 	{"pin", onWelcome(func(g *gallery) vm.Screen {
 		p := g.problem("secret.weak")

@@ -3,6 +3,7 @@ package vm
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"testing"
 	"time"
 
 	"github.com/zegel-id/zegel/pkg/ledger"
@@ -18,3 +19,26 @@ var testNetwork = func() []byte {
 	}
 	return n.Encode()
 }()
+
+// A program that came without a network file asks for it before a secret is chosen, and takes nothing else for it.
+func TestWelcomeWithoutNetwork(t *testing.T) {
+	a := New(Deps{Dir: t.TempDir(), Now: time.Now, Do: func(f func()) { f() }, Go: func(f func()) { f() }})
+	s := a.Screen().(*Welcome)
+	s.Begin()
+	s.Restore()
+	if a.Screen() != Screen(s) || !s.Rootless {
+		t.Fatalf("goes on to %T", a.Screen())
+	}
+	s.TakeNetwork([]byte("{}"))
+	if s.Problem == nil || !s.Rootless {
+		t.Errorf("takes anything: %+v", s)
+	}
+	s.TakeNetwork(testNetwork)
+	if s.Problem != nil || s.Rootless {
+		t.Errorf("%+v", s)
+	}
+	s.Begin()
+	if _, ok := a.Screen().(*Secret); !ok {
+		t.Errorf("goes on to %T", a.Screen())
+	}
+}

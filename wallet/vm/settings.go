@@ -307,6 +307,6 @@ func (s *Wipe) Wipe() {
 		a.wallet, a.waiting = nil, ""
 		a.prefs = Prefs{Lang: a.prefs.Lang, Appearance: a.prefs.Appearance, TextScale: a.prefs.TextScale, Still: a.prefs.Still}
 		os.Remove(a.prefsFile())
-		a.show(&Welcome{app: a})
+		a.show(a.newWelcome())
 	})
 }

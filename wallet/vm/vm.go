@@ -82,7 +82,7 @@ func New(d Deps) *App {
 	if wallet.Exists(a.deps.Options) {
 		a.screen = a.newLock()
 	} else {
-		a.screen = &Welcome{app: a}
+		a.screen = a.newWelcome()
 	}
 	if a.deps.Version == "" {
 		a.deps.Version = builtVersion()

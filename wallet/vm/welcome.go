@@ -1,9 +1,33 @@
 package vm
 
-import "github.com/zegel-id/zegel/wallet"
+import (
+	"github.com/zegel-id/zegel/pkg/ledger"
+	"github.com/zegel-id/zegel/wallet"
+)
 
 // Welcome is the first screen of a new wallet: language, and what the wallet promises.
-type Welcome struct{ app *App }
+type Welcome struct {
+	// Rootless: the program came without a network file, so that a new wallet would trust no register. One has to be chosen
+	// before anything else.
+	Rootless bool
+	Problem  *Problem // the file that was chosen is none
+
+	app *App
+}
+
+func (a *App) newWelcome() *Welcome {
+	return &Welcome{app: a, Rootless: a.deps.Network == nil && !a.deps.Dev}
+}
+
+// TakeNetwork takes the network file that a person chose: the root of all trust of the new wallet.
+func (s *Welcome) TakeNetwork(data []byte) {
+	if _, err := ledger.ParseNetwork(data); err != nil {
+		s.Problem = s.app.problem("welcome.nonetwork")
+	} else {
+		s.app.deps.Network, s.Rootless, s.Problem = data, false, nil
+	}
+	s.app.changed()
+}
 
 // Title implements [Screen].
 func (s *Welcome) Title() string { return s.app.Text("wallet.welcome.title") }
@@ -12,10 +36,18 @@ func (s *Welcome) Title() string { return s.app.Text("wallet.welcome.title") }
 func (s *Welcome) ChooseLang() { s.app.open(&Pick{app: s.app, What: PickLang}) }
 
 // Begin goes on to the PIN or passphrase.
-func (s *Welcome) Begin() { s.app.open(s.app.newSecret(secretNew, nil)) }
+func (s *Welcome) Begin() {
+	if !s.Rootless {
+		s.app.open(s.app.newSecret(secretNew, nil))
+	}
+}
 
 // Restore goes on to a backup.
-func (s *Welcome) Restore() { s.app.open(s.app.newRestore()) }
+func (s *Welcome) Restore() {
+	if !s.Rootless {
+		s.app.open(s.app.newRestore())
+	}
+}
 
 // Protection says what keeps the store on this machine.
 type Protection string

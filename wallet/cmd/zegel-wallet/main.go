@@ -14,6 +14,7 @@ import (
 	"fyne.io/fyne/v2/app"
 
 	"github.com/zegel-id/zegel/pkg/trust"
+	"github.com/zegel-id/zegel/wallet/cmd/zegel-wallet/installed"
 	"github.com/zegel-id/zegel/wallet/cmd/zegel-wallet/single"
 	"github.com/zegel-id/zegel/wallet/keychain"
 	"github.com/zegel-id/zegel/wallet/ui"
@@ -58,6 +59,8 @@ func run() error {
 		if d.Network, err = os.ReadFile(*network); err != nil {
 			return err
 		}
+	} else if !*dev {
+		d.Network = installed.Network()
 	}
 	if d.Options.Foreign, err = trust.ReadForeign(anchors); err != nil {
 		return err
