@@ -21,7 +21,7 @@ type cardFace struct {
 
 // face is the front of a card: the issuer's colour if it gave one, else always the same for a type of card.
 func (u *UI) face(i vm.Item) cardFace {
-	f := faceOf(i.Type + i.Name)
+	f := faceOf(i.Type + "\x00" + i.Issuer) // not of its name, which is another in each language
 	if c, ok := openid4vci.Colour(i.Colour).RGB(); ok {
 		f = faceFor(c)
 	}

@@ -45,6 +45,36 @@ var forms = []form{
 	{"desktop-dark", 1024, 768, true, "en", 1},
 }
 
+// pictures are the forms of which pictures are kept: phone and desktop, by day and by night, in both complete languages;
+// and the narrowest window with the largest letters.
+var pictures = func() (all []form) {
+	for _, f := range []form{{name: "phone", w: 390, h: 844}, {name: "desktop", w: 1024, h: 768}} {
+		for _, lang := range []string{"nl", "en"} {
+			for _, dark := range []bool{false, true} {
+				f := form{f.name, f.w, f.h, dark, lang, 1}
+				if lang != "nl" {
+					f.name += "-" + lang
+				}
+				if dark {
+					f.name += "-dark"
+				}
+				all = append(all, f)
+			}
+		}
+	}
+	return append(all, forms[3])
+}()
+
+// kind names the screen that is shown, whatever is in it: its type, and how far its journey is.
+func (g *gallery) kind() string {
+	now := g.ui.scene(g.app.Screen())
+	kind := now.screen + " " + now.step
+	if s, ok := g.app.Screen().(*vm.Share); ok && s.TooFar != nil {
+		kind += " too far"
+	}
+	return kind
+}
+
 // noon is when all of this happens.
 var noon = time.Date(2026, 11, 25, 10, 42, 0, 0, time.UTC)
 
@@ -99,6 +129,10 @@ func (g *gallery) in(f form) {
 func (g *gallery) show(s state) {
 	g.Helper()
 	under, screen := s.make(g)
+	if g.app.Lang() == "en" {
+		inEnglish(under)
+		inEnglish(screen)
+	}
 	g.app.Stage(under, screen)
 	g.ui.shown = "" // each state begins at the top
 	g.ui.Render()

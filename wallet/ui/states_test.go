@@ -30,7 +30,7 @@ func onCards(s func(g *gallery) vm.Screen) func(*gallery) (vm.Screen, vm.Screen)
 }
 
 // types are versions of the types of cards, so that no two have the same face.
-var types = map[string]string{"address": "4", "personal": "1", "diploma": "6", "volunteer": "2", "parking": "0"}
+var types = map[string]string{"address": "4", "personal": "7", "diploma": "1", "volunteer": "15", "parking": "3"}
 
 func (g *gallery) item(id, name, issuer, kind, line string, pairs ...any) vm.Item {
 	word := g.app.Text("wallet.status." + kind)
