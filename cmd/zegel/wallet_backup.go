@@ -103,6 +103,11 @@ func (c *walletBackup) choose(ctx context.Context, s *session) ([]string, error)
 	if err != nil {
 		return nil, err
 	}
+	if len(plan.Shares) > 0 {
+		if err := os.MkdirAll(c.Parts, 0o700); err != nil {
+			return nil, err
+		}
+	}
 	var files []string
 	for i, share := range plan.Shares {
 		name := filepath.Join(c.Parts, fmt.Sprintf("zegel-part-%d-of-%d.txt", i+1, len(plan.Shares)))
