@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"unicode"
@@ -152,7 +153,8 @@ func small(s string) string {
 // terms puts what the register says about the answer into words.
 func (s *Share) terms(t wallet.Terms) {
 	a := s.app
-	s.Why, s.PassedOn = t.Purpose.In(a.Lang()), t.PassedOn.In(a.Lang())
+	// What the register leaves out stays unsaid instead of vanishing.
+	s.Why, s.PassedOn = cmp.Or(t.Purpose.In(a.Lang()), s.Why), cmp.Or(t.PassedOn.In(a.Lang()), s.PassedOn)
 	switch {
 	case t.KeepDays > 0 && t.OutcomeDays > t.KeepDays:
 		s.Keep = a.Text("wallet.share.keep.both", "facts", a.Count(t.KeepDays, "wallet.share.keep"), "days", a.Count(t.OutcomeDays, "time.day"))

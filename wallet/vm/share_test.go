@@ -67,10 +67,10 @@ func TestTerms(t *testing.T) {
 		d               *wallet.Disclosure
 		why, keep, onto string
 	}{
-		"nothing kept":              {&wallet.Disclosure{Registered: true, Terms: wallet.Terms{Purpose: trust.Text{"nl": "Leeftijd"}}}, "Leeftijd", "Niet", ""},
-		"only the outcome":          {&wallet.Disclosure{Registered: true, Terms: wallet.Terms{OutcomeDays: 30, PassedOn: nobody}}, "", "Alleen de uitkomst, 30 dagen", "Nee, aan niemand"},
-		"answers too":               {&wallet.Disclosure{Registered: true, Terms: wallet.Terms{KeepDays: 1}}, "", "Uw gegevens, 1 dag", ""},
-		"answers, then the outcome": {&wallet.Disclosure{Registered: true, Terms: wallet.Terms{KeepDays: 2, OutcomeDays: 90}}, "", "Uw gegevens, 2 dagen. De uitkomst 90 dagen.", ""},
+		"nothing kept":              {&wallet.Disclosure{Registered: true, Terms: wallet.Terms{Purpose: trust.Text{"nl": "Leeftijd"}}}, "Leeftijd", "Niet", "Onbekend"},
+		"only the outcome":          {&wallet.Disclosure{Registered: true, Terms: wallet.Terms{OutcomeDays: 30, PassedOn: nobody}}, unsaid, "Alleen de uitkomst, 30 dagen", "Nee, aan niemand"},
+		"answers too":               {&wallet.Disclosure{Registered: true, Terms: wallet.Terms{KeepDays: 1}}, unsaid, "Uw gegevens, 1 dag", "Onbekend"},
+		"answers, then the outcome": {&wallet.Disclosure{Registered: true, Terms: wallet.Terms{KeepDays: 2, OutcomeDays: 90}}, unsaid, "Uw gegevens, 2 dagen. De uitkomst 90 dagen.", "Onbekend"},
 		"not in the register":       {&wallet.Disclosure{}, unsaid, "Onbekend", "Onbekend"},
 		"too far, no way":           {&wallet.Disclosure{Registered: true, Extra: []string{"x"}, Rule: &wallet.Rule{Terms: wallet.Terms{Purpose: trust.Text{"nl": "Leeftijd"}}}}, unsaid, "Onbekend", "Onbekend"},
 	} {
